@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a graph is stored, and the tools that passes, autodiff and the reference interpreter share.
+ *
+ * A graph is an arena, a table of values, and a doubly linked list of nodes in topological order. Values are numbered from 1;
+ * the results of one node have consecutive numbers. There are no use lists: a rewrite records `old -> new` in a replacement
+ * table and one forward sweep (ir_apply) redirects all operands and outputs. That keeps every pass a single loop.
+ */
+#ifndef IR_INTERNAL_H
+#define IR_INTERNAL_H
+
+#include "util/util.h"
+#include <orion/ir.h>
+
+/* An attribute's value; which member counts is said by the op's schema. */
+typedef struct ir_attr {
+    int64_t i;           /* INT, BOOL, DTYPE */
+    double f;            /* FLOAT */
+    const int64_t *ints; /* INTS, in the arena */
+    size_t count;
+} ir_attr;
+
+struct orion_ir_node {
+    orion_ir_node *next, *prev;
+    const uint32_t *in; /* value ids, in the arena; replaced as a whole, never widened */
+    ir_attr *attrs;     /* one per schema row of the op */
+    orion_blob *blob;   /* const: data at blob + offset (a reference is held); else NULL */
+    size_t offset;
+    uint32_t id;    /* unique in the graph, grows with age; not the position */
+    uint16_t op;    /* orion_ir_op */
+    uint16_t n_in;
+    uint32_t out;   /* first result */
+    uint32_t n_out;
+    uint32_t line;  /* of the text it came from; 0 none */
+};
+
+typedef struct ir_value {
+    orion_ir_type type;
+    const char *name;   /* in the arena, or NULL */
+    orion_ir_node *def; /* NULL for a graph input */
+} ir_value;
+
+typedef struct ir_output {
+    const char *name;
+    uint32_t value;
+} ir_output;
+
+struct orion_ir_graph {
+    orn_arena arena;
+    const char *name;
+    ir_value *values; /* [value_count], entry 0 unused */
+    size_t value_count, value_capacity;
+    uint32_t *inputs;
+    size_t input_count, input_capacity;
+    ir_output *outputs;
+    size_t output_count, output_capacity;
+    orion_ir_node *first, *last;
+    size_t node_count;
+    uint32_t next_node_id;
+    orn_map names; /* value name -> value id */
+};
+
+/* ---- op table (ops.c) ---- */
+typedef struct ir_infer_context ir_infer_context;
+typedef struct ir_op {
+    orion_ir_op_info info;
+    uint32_t first_attr; /* into the attribute table */
+    /* Check operands and attributes, normalise attributes (negative axes, -1 in shapes) and fill the result types. */
+    orion_status (*infer)(ir_infer_context *c);
+} ir_op;
+const ir_op *ir_op_get(uint32_t op); /* NULL if there is none */
+
+/* Position of an attribute in node->attrs, by schema: IR_ATTR(reduce_sum, axes). A constant expression. */
+enum {
+#define ORION_IR_OP(name, number, level, rule, min_inputs, max_inputs, results, doc)                       \
+    IR_ATTR_BEGIN_##name, IR_ATTR_BEFORE_##name = IR_ATTR_BEGIN_##name - 1,
+#define ORION_IR_ATTR(op, name, kind, fallback, doc) IR_ATTR_AT_##op##_##name,
+#include <orion/ir-ops.def>
+    IR_ATTR_TOTAL
+};
+#define IR_ATTR(op, name) ((int)IR_ATTR_AT_##op##_##name - (int)IR_ATTR_BEGIN_##op)
+
+/* ---- inference (infer.c) ---- */
+/* What a rule sees and fills. Rules report by ir_infer_fail, which formats the operand types behind the text. */
+struct ir_infer_context {
+    orn_arena *arena; /* for normalised attributes */
+    const ir_op *op;
+    const orion_ir_type *in;
+    size_t n_in;
+    ir_attr *attrs;
+    orion_ir_type *out; /* [n_out] */
+    size_t n_out;
+    orion_diag *diag;
+    const char *source;
+    uint32_t line, column;
+};
+orion_status ir_infer(ir_infer_context *c);
+/* Results of an op with these attributes: the table's number, or what the attributes say (split). */
+size_t ir_result_count(const ir_op *op, const ir_attr *attrs);
+
+/* ---- graph (graph.c) ---- */
+orion_status ir_graph_create(const char *name, const orion_allocator *allocator, orion_ir_graph **out);
+bool ir_name_valid(const char *name, size_t length);
+static inline ir_value *ir_val(const orion_ir_graph *g, uint32_t id) {
+    return &g->values[id];
+}
+static inline orion_ir_node *ir_def(const orion_ir_graph *g, uint32_t id) {
+    return g->values[id].def;
+}
+/* The constant behind a value, or NULL. */
+orion_ir_node *ir_const_of(const orion_ir_graph *g, uint32_t id);
+/* Is it a constant with all elements equal to one number? Then *out is that number. */
+bool ir_splat_of(const orion_ir_graph *g, uint32_t id, double *out);
+/* Element i of raw data of a dtype as a double, and back (rounded, saturated). Any alignment. */
+double ir_load(orion_ir_dtype dtype, const void *data, size_t i);
+void ir_store(orion_ir_dtype dtype, void *data, size_t i, double v);
+/* v rounded once to the dtype. */
+double ir_round_to(orion_ir_dtype dtype, double v);
+orion_status ir_set_name(orion_ir_graph *g, uint32_t value, const char *name, size_t length);
+orion_status ir_add_output(orion_ir_graph *g, const char *name, uint32_t value);
+/* Unlink a node and drop its blob reference; its results must have no uses left. */
+void ir_remove(orion_ir_graph *g, orion_ir_node *n);
+
+#define ir_foreach_node(g, n) for (orion_ir_node *n = (g)->first; n != NULL; n = n->next)
+#define ir_foreach_node_safe(g, n)                                                                 \
+    for (orion_ir_node *n = (g)->first, *n##_next = n ? n->next : NULL; n != NULL;                 \
+         n = n##_next, n##_next = n ? n->next : NULL)
+#define ir_foreach_node_reverse(g, n) for (orion_ir_node *n = (g)->last; n != NULL; n = n->prev)
+#define ir_foreach_node_reverse_safe(g, n)                                                         \
+    for (orion_ir_node *n = (g)->last, *n##_prev = n ? n->prev : NULL; n != NULL;                  \
+         n = n##_prev, n##_prev = n ? n->prev : NULL)
+
+/* ---- emitting into a graph (builder.c) ---- */
+/*
+ * The public builder is this over a fresh graph. Passes and autodiff put one over an existing graph: new nodes go before
+ * `before` (NULL: at the end). Sticky: after a failure every call returns no value and `status` keeps the first error.
+ */
+struct orion_ir_builder {
+    orion_ir_graph *graph;
+    orion_ir_node *before;
+    orion_diag *diag;      /* borrowed; NULL: `first` collects for finish */
+    orion_diag *first;
+    orion_status status;
+    uint32_t line;         /* given to new nodes */
+};
+/* A builder over `g` that the caller keeps on the stack. */
+orion_ir_builder ir_builder_at(orion_ir_graph *g, orion_ir_node *before, orion_diag *diag);
+
+/* Record the first failure. Returns no value, for `return ir_fail(...)`. */
+orion_ir_value ir_fail(orion_ir_builder *b, orion_status status);
+
+/* ---- rewriting (graph.c) ---- */
+/* Replacement table indexed by value id; 0 = keep. Chains are followed. */
+typedef struct ir_replacements {
+    orion_allocator allocator;
+    uint32_t *to;
+    size_t count;
+} ir_replacements;
+orion_status ir_replacements_init(ir_replacements *r, const orion_ir_graph *g);
+void ir_replacements_free(ir_replacements *r);
+/* Values made after init are allowed as `to` and, later, as `from` (the table grows). */
+orion_status ir_replace(ir_replacements *r, uint32_t from, uint32_t to);
+uint32_t ir_resolve(const ir_replacements *r, uint32_t value);
+/* Redirect all operands and outputs; names move to the replacement if it has none. */
+orion_status ir_apply(orion_ir_graph *g, const ir_replacements *r);
+/* Move the nodes into a valid topological order if edits broke it (stable). */
+orion_status ir_sort(orion_ir_graph *g);
+
+/* ---- analysis (analysis.c): arrays indexed by value id, from `a`, of graph value_bound entries ---- */
+uint32_t *ir_use_counts(const orion_ir_graph *g, const orion_allocator *a); /* outputs count as uses; NULL on no memory */
+
+/* ---- passes (pass.c, passes/<name>.c) ---- */
+typedef struct ir_pass {
+    const char *name, *doc;
+    bool in_default; /* part of the "default" pipeline */
+    orion_status (*run)(orion_ir_graph *g, orion_diag *diag, bool *changed);
+} ir_pass;
+extern const ir_pass ir_pass_dce, ir_pass_identity, ir_pass_cast, ir_pass_decompose;
+
+/* ---- model ops (decompose.c) ---- */
+/*
+ * Emit the core ops of a model-op node before b->before; returns its (single) result, no value if the op has no decomposition.
+ * The decomposition is the definition of the op: eval tests hold both to each other.
+ */
+orion_ir_value ir_decompose(orion_ir_builder *b, const orion_ir_node *n);
+
+/* ---- autodiff (grad.c) ---- */
+/* True if the op passes gradients (some input may receive one); comparisons, casts to int … do not. */
+bool ir_op_differentiable(uint32_t op);
+
+#endif
