@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file orion.h
+ * All of Orion in one include: the four libraries and what they share.
+ */
+#ifndef ORION_ORION_H
+#define ORION_ORION_H
+
+#include "base.h"
+#include "ir.h"
+#include "mil.h"
+#include "ane.h"
+#include "train.h"
+
+#endif
