@@ -98,6 +98,15 @@ static void test_random_is_fixed(void **state) {
     }
 }
 
+/* Under `run.sh --locale` the decimal point really is a comma here. */
+static void test_locale_is_in_force(void **state) {
+    (void)state;
+    char text[16];
+    const char *wanted = getenv("ORION_TEST_LOCALE");
+    snprintf(text, sizeof text, "%.1f", 0.5);
+    assert_string_equal(text, wanted != NULL && wanted[0] != '\0' ? "0,5" : "0.5");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sound_code_passes),
@@ -105,6 +114,7 @@ int main(void) {
         cmocka_unit_test(test_heap_refuses_bad_alignment),
         cmocka_unit_test(test_folders_come_and_go),
         cmocka_unit_test(test_random_is_fixed),
+        cmocka_unit_test(test_locale_is_in_force),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

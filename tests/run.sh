@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs what the tests need, builds Orion and runs every test; the last line is "N passed, N failed, N skipped".
+set -eu
+
+usage() {
+    cat <<TXT
+usage: sh tests/run.sh [--asan | --valgrind] [--locale] [--clang] [--suite NAME]... [--help]
+
+  --asan         under AddressSanitizer and UBSan, leaks included
+  --valgrind     under valgrind memcheck (slow)
+  --locale       in a German locale, where the decimal point is a comma
+  --clang        with clang instead of the default compiler
+  --suite NAME   only this suite: base ir mil ane train cli golden oom abi headers consumer fuzz docs
+
+Each kind of build has its own folder (build-test, build-test-asan ...) in the source tree, or below
+\$ORION_BUILD_DIR. Missing packages are installed with apt-get, as root or with sudo.
+TXT
+}
+
+root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
+mode= wrapper= locale=0 compiler= suites=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --asan) mode=-asan ;;
+    --valgrind) wrapper=valgrind ;;
+    --locale) locale=1 ;;
+    --clang) compiler=clang ;;
+    --suite)
+        [ $# -ge 2 ] || { echo "run.sh: --suite needs a name" >&2; exit 2; }
+        shift
+        suites="$suites --suite $1"
+        ;;
+    --help | -h) usage; exit 0 ;;
+    *) echo "run.sh: unknown option $1 (see --help)" >&2; exit 2 ;;
+    esac
+    shift
+done
+if [ -n "$mode" ] && [ -n "$wrapper" ]; then
+    echo "run.sh: --asan and --valgrind exclude each other" >&2
+    exit 2
+fi
+
+. "$root/tests/tools/packages.sh"
+need="meson ninja pkg-config gcc g++ clang python3 cmocka yaml-0.1 abidiff"
+[ -z "$wrapper" ] || need="$need valgrind"
+[ "$locale" = 0 ] || need="$need locales"
+install_missing $need
+
+build=${ORION_BUILD_DIR:-$root/build-test}$mode${compiler:+-$compiler}
+set -- -Dbuildtype=debugoptimized -Dwerror=true -Dtests=enabled
+if [ -n "$mode" ]; then
+    # The sanitizers' runtime is linked into the program, so libraries have undefined symbols.
+    set -- "$@" -Db_sanitize=address,undefined -Db_lundef=false
+    export ASAN_OPTIONS="detect_leaks=1:strict_string_checks=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
+    export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
+fi
+[ -z "$compiler" ] || export CC="$compiler"
+
+say() { printf '\n== %s\n' "$*"; }
+
+say "Configure $build"
+if [ -f "$build/build.ninja" ]; then
+    meson setup --reconfigure "$@" "$build" "$root" </dev/null >"$build/setup.log" 2>&1 || {
+        cat "$build/setup.log"
+        exit 1
+    }
+else
+    mkdir -p "$build"
+    meson setup "$@" "$build" "$root" </dev/null >"$build/setup.log" 2>&1 || {
+        cat "$build/setup.log"
+        exit 1
+    }
+fi
+
+say "Build"
+ninja -C "$build" </dev/null
+
+if [ "$locale" = 1 ]; then
+    if ! locale -a 2>/dev/null | grep -qi '^de_DE\.utf-\{0,1\}8$'; then
+        say "Make the locale de_DE.UTF-8 in $build/locale"
+        mkdir -p "$build/locale"
+        localedef -i de_DE -f UTF-8 "$build/locale/de_DE.UTF-8"
+        export LOCPATH="$build/locale"
+    fi
+    export LC_ALL=de_DE.UTF-8
+    export ORION_TEST_LOCALE=de_DE.UTF-8
+fi
+
+say "Test${mode:+ ($mode)}${wrapper:+ (valgrind)}"
+set -- --print-errorlogs --no-rebuild
+if [ -n "$wrapper" ]; then
+    set -- "$@" --timeout-multiplier 20 \
+        --wrapper 'valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
+elif [ -n "$mode" ]; then
+    set -- "$@" --timeout-multiplier 5
+fi
+rm -f "$build/meson-logs/testlog.json"
+rc=0
+# Meson prints one line per test; the failing ones are shown in full by count-cases.py.
+# shellcheck disable=SC2086
+meson test -C "$build" "$@" $suites </dev/null || rc=$?
+if [ ! -f "$build/meson-logs/testlog.json" ]; then
+    echo "0 passed, 1 failed, 0 skipped"
+    exit 1
+fi
+python3 "$root/tests/tools/count-cases.py" "$build/meson-logs/testlog.json" || rc=1
+exit $rc
