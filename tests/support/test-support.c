@@ -4,6 +4,9 @@
 
 enum fault { NONE, LEAK, IGNORES_FAILURE, WRONG_STATUS, WRONG_SIZE, STALE_OUTPUT, NOT_ARMED };
 
+/* Keeps the deliberately leaked block in sight of the leak sanitizer. */
+static void *volatile leaked;
+
 /* What a library call does: two allocations, the second resized; with one deliberate fault. */
 static orion_status work(const orion_allocator *a, enum fault fault, void **out) {
     void *(*take)(void *, void *, size_t, size_t, size_t) = a->realloc;
@@ -15,7 +18,11 @@ static orion_status work(const orion_allocator *a, enum fault fault, void **out)
     void *grown = two == NULL ? NULL : take(a->ctx, two, 100, 200, 16);
     if (grown == NULL) {
         if (two != NULL) take(a->ctx, two, 100, 0, 16);
-        if (fault != LEAK) take(a->ctx, one, 24, 0, 64);
+        if (fault == LEAK) {
+            leaked = one;
+        } else {
+            take(a->ctx, one, 24, 0, 64);
+        }
         if (fault == STALE_OUTPUT) *out = one;
         return fault == IGNORES_FAILURE ? ORION_OK : ORION_ERROR_NO_MEMORY;
     }
