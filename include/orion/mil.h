@@ -85,7 +85,7 @@ typedef struct orion_mil_program orion_mil_program;
 /** Limits for texts one does not trust. 0 takes the default. */
 typedef struct orion_mil_parse_options {
     size_t size;
-    uint64_t max_bytes;  /**< longest text; default 1 GiB */
+    uint64_t max_bytes;  /**< longest text; default 256 MiB, at most 4 GiB - 1 */
     uint32_t max_depth;  /**< deepest nesting of types and of values; default 64, at most 256 */
     uint32_t max_errors; /**< stop after so many errors; default 20 */
 } orion_mil_parse_options;
