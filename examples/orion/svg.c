@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { WIDTH = 760, HEIGHT = 420, LEFT = 64, RIGHT = 24, TOP = 48, BOTTOM = 48 };
@@ -145,6 +146,9 @@ bool curve_write_svg(const curve *c, const char *path, const char *title, double
     FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
     bool fine = out != NULL;
     if (fine) {
+        mode_t mask = umask(0);
+        umask(mask);
+        fchmod(fd, 0666 & ~mask); /* mkstemp makes it private */
         write_svg(out, c, title, reference, label);
         fine = !ferror(out);
         fine = fclose(out) == 0 && fine;
