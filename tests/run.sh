@@ -59,22 +59,22 @@ fi
 
 say() { printf '\n== %s\n' "$*"; }
 
+# The last line is the count, whatever happens.
+give_up() {
+    echo "0 passed, 1 failed, 0 skipped"
+    exit 1
+}
+
 say "Configure $build"
-if [ -f "$build/build.ninja" ]; then
-    meson setup --reconfigure "$@" "$build" "$root" </dev/null >"$build/setup.log" 2>&1 || {
-        cat "$build/setup.log"
-        exit 1
-    }
-else
-    mkdir -p "$build"
-    meson setup "$@" "$build" "$root" </dev/null >"$build/setup.log" 2>&1 || {
-        cat "$build/setup.log"
-        exit 1
-    }
-fi
+[ ! -f "$build/build.ninja" ] || set -- --reconfigure "$@"
+mkdir -p "$build"
+meson setup "$@" "$build" "$root" </dev/null >"$build/setup.log" 2>&1 || {
+    cat "$build/setup.log"
+    give_up
+}
 
 say "Build"
-ninja -C "$build" </dev/null
+ninja -C "$build" </dev/null || give_up
 
 if [ "$locale" = 1 ]; then
     if ! locale -a 2>/dev/null | grep -qi '^de_DE\.utf-\{0,1\}8$'; then
@@ -88,21 +88,19 @@ if [ "$locale" = 1 ]; then
 fi
 
 say "Test${mode:+ ($mode)}${wrapper:+ (valgrind)}"
-set -- --print-errorlogs --no-rebuild
+set -- --no-rebuild
+log=$build/meson-logs/testlog.json
 if [ -n "$wrapper" ]; then
-    set -- "$@" --timeout-multiplier 20 \
-        --wrapper 'valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
+    set -- "$@" --setup valgrind
+    log=$build/meson-logs/testlog-valgrind.json
 elif [ -n "$mode" ]; then
     set -- "$@" --timeout-multiplier 5
 fi
-rm -f "$build/meson-logs/testlog.json"
+rm -f "$log"
 rc=0
 # Meson prints one line per test; the failing ones are shown in full by count-cases.py.
 # shellcheck disable=SC2086
 meson test -C "$build" "$@" $suites </dev/null || rc=$?
-if [ ! -f "$build/meson-logs/testlog.json" ]; then
-    echo "0 passed, 1 failed, 0 skipped"
-    exit 1
-fi
-python3 "$root/tests/tools/count-cases.py" "$build/meson-logs/testlog.json" || rc=1
+[ -f "$log" ] || give_up
+python3 "$root/tests/tools/count-cases.py" "$log" || rc=1
 exit $rc
