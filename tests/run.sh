@@ -48,7 +48,8 @@ need="meson ninja pkg-config gcc g++ clang python3 cmocka yaml-0.1 abidiff"
 install_missing $need
 
 build=${ORION_BUILD_DIR:-$root/build-test}$mode${compiler:+-$compiler}
-set -- -Dbuildtype=debugoptimized -Dwerror=true -Dtests=enabled
+# Both kinds of library from one compilation: the consumer test links each.
+set -- -Dbuildtype=debugoptimized -Dwerror=true -Dtests=enabled -Ddefault_library=both
 if [ -n "$mode" ]; then
     # The sanitizers' runtime is linked into the program, so libraries have undefined symbols.
     set -- "$@" -Db_sanitize=address,undefined -Db_lundef=false
