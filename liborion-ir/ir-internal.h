@@ -22,10 +22,10 @@ typedef struct ir_attr {
 
 struct orion_ir_node {
     orion_ir_node *next, *prev;
-    const uint32_t *in; /* value ids, in the arena; replaced as a whole, never widened */
+    uint32_t *in;       /* value ids, in the arena; never shared, so ir_apply edits them in place */
     ir_attr *attrs;     /* one per schema row of the op */
     orion_blob *blob;   /* const: data at blob + offset (a reference is held); else NULL */
-    size_t offset;
+    size_t offset, bytes; /* where in the blob, and how many */
     uint32_t id;    /* unique in the graph, grows with age; not the position */
     uint16_t op;    /* orion_ir_op */
     uint16_t n_in;
@@ -69,6 +69,11 @@ typedef struct ir_op {
     orion_status (*infer)(ir_infer_context *c);
 } ir_op;
 const ir_op *ir_op_get(uint32_t op); /* NULL if there is none */
+const ir_op *ir_op_by_name(const char *name, size_t length);
+const orion_ir_attr_info *ir_op_attrs(const ir_op *op); /* info.attr_count rows */
+/* Default of an attribute, from its text; false if it must be given or (INTS) memory is out. */
+bool ir_attr_default(const orion_ir_attr_info *info, orn_arena *arena, ir_attr *out);
+bool ir_attr_equal(uint32_t kind, const ir_attr *a, const ir_attr *b); /* floats by their bits */
 
 /* Position of an attribute in node->attrs, by schema: IR_ATTR(reduce_sum, axes). A constant expression. */
 enum {
@@ -78,6 +83,7 @@ enum {
 #include <orion/ir-ops.def>
     IR_ATTR_TOTAL
 };
+enum { IR_ATTRS_MAX = 16 }; /* of one op */
 #define IR_ATTR(op, name) ((int)IR_ATTR_AT_##op##_##name - (int)IR_ATTR_BEGIN_##op)
 
 /* ---- inference (infer.c) ---- */
@@ -95,8 +101,25 @@ struct ir_infer_context {
     uint32_t line, column;
 };
 orion_status ir_infer(ir_infer_context *c);
+orion_status ir_infer_fail(ir_infer_context *c, orion_message message, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+#define ORION_IR_OP(name, number, level, rule, min_inputs, max_inputs, results, doc)               \
+    orion_status ir_infer_##rule(ir_infer_context *c);
+#include <orion/ir-ops.def>
 /* Results of an op with these attributes: the table's number, or what the attributes say (split). */
 size_t ir_result_count(const ir_op *op, const ir_attr *attrs);
+
+/* ---- types (types.c) ---- */
+static inline bool ir_is_float(uint32_t dtype) {
+    return dtype == ORION_IR_F32 || dtype == ORION_IR_F16 || dtype == ORION_IR_BF16;
+}
+bool ir_dtype_valid(uint32_t dtype);
+bool ir_type_valid(const orion_ir_type *type);
+/* "f32[16,64]", also of an invalid type; always NUL-terminated. Returns the length. */
+enum { IR_TYPE_TEXT = 192 };
+size_t ir_format_type(char buf[IR_TYPE_TEXT], const orion_ir_type *type);
+/* Number of the name of length n, or ORION_IR_DTYPE_NONE. */
+orion_ir_dtype ir_dtype_by_name(const char *name, size_t length);
 
 /* ---- graph (graph.c) ---- */
 orion_status ir_graph_create(const char *name, const orion_allocator *allocator, orion_ir_graph **out);
@@ -120,6 +143,12 @@ orion_status ir_set_name(orion_ir_graph *g, uint32_t value, const char *name, si
 orion_status ir_add_output(orion_ir_graph *g, const char *name, uint32_t value);
 /* Unlink a node and drop its blob reference; its results must have no uses left. */
 void ir_remove(orion_ir_graph *g, orion_ir_node *n);
+/* Storage for the builder: new values of these types (unnamed), and linking of a node before `before` (NULL: at the end). */
+orion_status ir_add_values(orion_ir_graph *g, const orion_ir_type *types, size_t n, orion_ir_node *def, uint32_t *first);
+void ir_link(orion_ir_graph *g, orion_ir_node *n, orion_ir_node *before);
+orion_status ir_add_input(orion_ir_graph *g, const char *name, size_t length, orion_ir_type type, uint32_t *out);
+/* Id of the value of that name, or 0. */
+uint32_t ir_find_name(const orion_ir_graph *g, const char *name, size_t length);
 
 #define ir_foreach_node(g, n) for (orion_ir_node *n = (g)->first; n != NULL; n = n->next)
 #define ir_foreach_node_safe(g, n)                                                                 \
@@ -141,10 +170,16 @@ struct orion_ir_builder {
     orion_diag *diag;      /* borrowed; NULL: `first` collects for finish */
     orion_diag *first;
     orion_status status;
-    uint32_t line;         /* given to new nodes */
+    const char *source;    /* text that is parsed, for diagnostics; NULL else */
+    uint32_t line, column; /* line is given to new nodes; both to diagnostics */
 };
 /* A builder over `g` that the caller keeps on the stack. */
 orion_ir_builder ir_builder_at(orion_ir_graph *g, orion_ir_node *before, orion_diag *diag);
+
+/* A node from finished parts: attributes in schema order (checked and normalised here), and for const its type and data. */
+orion_ir_value ir_emit(orion_ir_builder *b, const ir_op *op, const orion_ir_value *in, size_t n_in, const ir_attr *attrs);
+orion_ir_value ir_emit_const(orion_ir_builder *b, orion_ir_type type, orion_blob *blob, size_t offset);
+orion_ir_value ir_emit_input(orion_ir_builder *b, const char *name, size_t length, orion_ir_type type);
 
 /* Record the first failure. Returns no value, for `return ir_fail(...)`. */
 orion_ir_value ir_fail(orion_ir_builder *b, orion_status status);
