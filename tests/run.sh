@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs what the tests need, builds Orion and runs every test; the last line is "N passed, N failed, N skipped".
+# Installs what the tests need, builds Orion and runs every test; the last line is "N passed, N
+# failed, N skipped".
 set -eu
 
 usage() {
@@ -11,7 +12,8 @@ usage: sh tests/run.sh [--asan | --valgrind] [--locale] [--clang] [--suite NAME]
   --valgrind     under valgrind memcheck (slow)
   --locale       in a German locale, where the decimal point is a comma
   --clang        with clang instead of the default compiler
-  --suite NAME   only this suite: base ir mil ane train cli golden oom abi headers consumer fuzz docs
+  --suite NAME   only this suite: base ir mil ane train cli golden oom abi headers consumer fuzz
+                 docs
 
 Each kind of build has its own folder (build-test, build-test-asan ...) in the source tree, or below
 \$ORION_BUILD_DIR. Missing packages are installed with apt-get, as root or with sudo.

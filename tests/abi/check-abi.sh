@@ -18,8 +18,8 @@ for argument in "$@"; do
         "$root/liborion-$lib/orion-$lib.abi" "$path"; then
         echo "[       OK ] ABI of liborion-$lib"
     else
-        echo "The ABI of liborion-$lib is not the committed one. If that is meant: sh tests/abi/update.sh,"
-        echo "read the difference of the .abi file, and commit it with the change (docs/abi.md)."
+        echo "The ABI of liborion-$lib is not the committed one. If that is meant, run"
+        echo "sh tests/abi/update.sh, read the difference of the .abi file, and commit it (docs/abi.md)."
         echo "[  FAILED  ] ABI of liborion-$lib"
         failed=1
     fi

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Check that headers, symbol maps and built libraries agree on what is public, three ways, for each library.
+"""Check that headers, symbol maps and built libraries agree on what is public, three ways.
 
-usage: check-symbols.py SOURCE_ROOT LIB=PATH_OF_SHARED_LIBRARY...       (LIB is ir, mil, ane or train)
+usage: check-symbols.py SOURCE_ROOT LIB=PATH_OF_SHARED_LIBRARY...    (LIB is ir, mil, ane or train)
 
-headers   functions declared ORION_API in include/orion/*.h; the prefix says whose they are (orion_mil_ is mil's; what has
-          none of the four prefixes is base and belongs to ir)
+headers   functions declared ORION_API in include/orion/*.h; the prefix says whose they are
+          (orion_mil_ is mil's; what has none of the four prefixes is base and belongs to ir)
 map       the names under `global:` in liborion-LIB/orion-LIB.map
 library   what `nm -D` shows, with its version
 """
@@ -15,6 +15,9 @@ import subprocess
 import sys
 
 LIBS = ("ir", "mil", "ane", "train")
+PREPROCESSOR = re.compile(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.M)
+NOT_OURS = re.compile(r"ORION_API|static|typedef|ORION_IR_(UNARY|BINARY|REDUCE)")
+NODE = re.compile(r"(\w[\w.]*)\s*\{(.*?)\}", re.S)
 
 
 def strip_comments(text):
@@ -36,7 +39,7 @@ def declared(root):
         path = root / "include/orion" / f"{header}.h"
         if not path.exists():
             continue
-        text = re.sub(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", "", strip_comments(path.read_text()), flags=re.M)
+        text = PREPROCESSOR.sub("", strip_comments(path.read_text()))
         for match in re.finditer(r"\bORION_API\b([^;{]*)", text):
             name = re.search(r"\b(orion_\w+)\s*\(", match.group(1))
             if not name:
@@ -53,7 +56,7 @@ def declared(root):
         for statement in text.split(";"):
             statement = re.sub(r"\bORION_(BEGIN|END)_DECLS\b", "", statement).strip()
             match = re.search(r"\b(orion_\w+)\s*\(", statement)
-            if match and not re.match(r"ORION_API|static|typedef|ORION_IR_(UNARY|BINARY|REDUCE)", statement):
+            if match and not NOT_OURS.match(statement):
                 problems.append(f"{path.name}: {match.group(1)} is declared without ORION_API")
     return result, problems
 
@@ -61,7 +64,7 @@ def declared(root):
 def mapped(path):
     """{symbol: version node} of a version script."""
     result = {}
-    for node, body in re.findall(r"(\w[\w.]*)\s*\{(.*?)\}", strip_comments(path.read_text()), flags=re.S):
+    for node, body in NODE.findall(strip_comments(path.read_text())):
         public = re.search(r"global:(.*?)(?:local:|$)", body, flags=re.S)
         for name in re.findall(r"[\w*]+", public.group(1) if public else ""):
             result[name] = node
@@ -72,7 +75,8 @@ def exported(path):
     """{symbol: version node, or None} of a shared library."""
     result = {}
     args = ["nm", "-gU", path] if path.endswith(".dylib") else ["nm", "-D", "--defined-only", path]
-    for line in subprocess.run(args, check=True, capture_output=True, text=True).stdout.splitlines():
+    listing = subprocess.run(args, check=True, capture_output=True, text=True).stdout
+    for line in listing.splitlines():
         kind, name = line.split()[-2:]
         if kind == "A":
             continue
@@ -105,7 +109,7 @@ def main():
                 no = ", ".join(place for place, there in places if not there)
                 lines.append(f"{name}: in {yes}; not in {no}")
             elif versioned and in_library[name] != in_map[name]:
-                lines.append(f"{name}: version {in_library[name]} in the library, {in_map[name]} in the map")
+                lines.append(f"{name}: {in_map[name]} in the map, {in_library[name]} in the library")
         if not in_headers:
             lines.append("no public function found")
         print("\n".join(lines) or f"{len(in_headers)} functions agree")

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Rewrites the ABI baselines liborion-*/orion-*.abi from a fresh build; the difference is then reviewed and committed.
+# Rewrites the ABI baselines liborion-*/orion-*.abi from a fresh build; the difference is then
+# reviewed and committed.
 set -eu
 root=$(CDPATH= cd -- "$(dirname -- "$0")/../.." && pwd)
 build=${ORION_BUILD_DIR:-$root/build-test}

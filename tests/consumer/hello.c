@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A stranger's program: all four libraries through the umbrella header, nothing but pkg-config known. */
+/* A stranger's program: all four libraries through the umbrella header, nothing but pkg-config
+ * known. */
 #include <orion/orion.h>
 #include <stdio.h>
 #include <string.h>
 
-static int same(const char *name, unsigned running, unsigned major, unsigned minor, unsigned patch) {
+static int same(const char *name, unsigned running, unsigned major, unsigned minor,
+                unsigned patch) {
     unsigned compiled = major << 16 | minor << 8 | patch;
     printf("liborion-%s %u.%u.%u\n", name, running >> 16, running >> 8 & 255, running & 255);
     return running == compiled;
@@ -17,16 +19,15 @@ int main(void) {
                ORION_MIL_VERSION_PATCH);
     ok &= same("ane", orion_ane_version(), ORION_ANE_VERSION_MAJOR, ORION_ANE_VERSION_MINOR,
                ORION_ANE_VERSION_PATCH);
-    ok &= same("train", orion_train_version(), ORION_TRAIN_VERSION_MAJOR,
-               ORION_TRAIN_VERSION_MINOR, ORION_TRAIN_VERSION_PATCH);
+    ok &= same("train", orion_train_version(), ORION_TRAIN_VERSION_MAJOR, ORION_TRAIN_VERSION_MINOR,
+               ORION_TRAIN_VERSION_PATCH);
 
     static const char text[] = "oir 1\n"
                                "graph @twice(%x: f32[4]) -> (%y) {\n"
                                "  %y = add %x, %x : f32[4]\n"
                                "}\n";
     orion_ir_graph *graph = NULL;
-    orion_status status =
-        orion_ir_parse(text, sizeof text - 1, "hello.oir", NULL, NULL, &graph);
+    orion_status status = orion_ir_parse(text, sizeof text - 1, "hello.oir", NULL, NULL, &graph);
     if (status != ORION_OK) {
         fprintf(stderr, "parse: %s\n", orion_status_string(status));
         return 1;

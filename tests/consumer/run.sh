@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds strangers' programs with plain compilers and pkg-config: against the build tree and against an installation.
+# Builds strangers' programs with plain compilers and pkg-config: against the build tree and against
+# an installation.
 # usage: run.sh SOURCE_ROOT BUILD_DIR WORK_DIR SANITIZER LIBRARY_KIND MESON...
 set -u
 root=$1 build=$2 work=$3 sanitizer=$4 kind=$5
@@ -28,8 +29,8 @@ attempt() {
 # build_and_run COMPILER STANDARD [PKG_CONFIG_OPTION]
 build_and_run() {
     # shellcheck disable=SC2046,SC2086
-    $1 -std=$2 -Wall -Wextra -Wpedantic -Werror $flags -x ${4:-c} "$root/tests/consumer/hello.c" -x none \
-        -o "$work/hello" $(pkg-config --cflags --libs ${3:-} orion-train) && "$work/hello"
+    $1 -std=$2 -Wall -Wextra -Wpedantic -Werror $flags -o "$work/hello" \
+        -x ${4:-c} "$root/tests/consumer/hello.c" -x none $(pkg-config --cflags --libs ${3:-} orion-train) && "$work/hello"
 }
 
 library_path=

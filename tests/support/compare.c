@@ -10,7 +10,8 @@ static double excess(double actual, double expected, double absolute, double rel
         return isnan(actual) && isnan(expected) ? 0.0 : (double)INFINITY;
     }
     double off = fabs(actual - expected);
-    if (!(off > 0.0) || (isinf(actual) && isinf(expected) && signbit(actual) == signbit(expected))) {
+    if (!(off > 0.0) ||
+        (isinf(actual) && isinf(expected) && signbit(actual) == signbit(expected))) {
         return 0.0;
     }
     double allowed = absolute + relative * fabs(expected);

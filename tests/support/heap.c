@@ -43,7 +43,8 @@ static void block_free(test_heap *heap, void *block) {
     free(h->base);
 }
 
-static void *heap_locked(test_heap *heap, void *ptr, size_t old_size, size_t new_size, size_t align) {
+static void *heap_locked(test_heap *heap, void *ptr, size_t old_size, size_t new_size,
+                         size_t align) {
     const header *h = NULL;
     if (align == 0 || (align & (align - 1)) != 0) {
         blunder(heap, "alignment is not a power of two");

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What tests share: a counting and failing allocator, the out-of-memory loop, temporary folders, data files, tensor compare.
+ * What tests share: a counting and failing allocator, the out-of-memory loop, temporary folders,
+ * data files, tensor compare.
  *
- * Includes cmocka with the headers it needs. Nothing here is part of Orion; tests link it as dep_test_support.
+ * Includes cmocka with the headers it needs. Nothing here is part of Orion; tests link it as
+ * dep_test_support.
  */
 #ifndef ORION_TEST_SUPPORT_H
 #define ORION_TEST_SUPPORT_H
@@ -22,8 +24,9 @@
 /* ---- memory ---- */
 
 /*
- * An allocator that counts, checks its callers and can fail. Every block is filled with junk when it is made and when it is
- * freed; a wrong old_size, a foreign pointer or a broken alignment counts as misuse. Any thread may call it.
+ * An allocator that counts, checks its callers and can fail. Every block is filled with junk when
+ * it is made and when it is freed; a wrong old_size, a foreign pointer or a broken alignment counts
+ * as misuse. Any thread may call it.
  */
 typedef struct test_heap {
     orion_allocator allocator; /* give &heap->allocator to Orion */
@@ -54,8 +57,9 @@ typedef struct oom_case {
     bool armed;
 } oom_case;
 /*
- * One call of a fallible entry point. It may prepare anything; then oom_arm, the call, oom_disarm; then oom_output for every
- * output of the call; then it releases all. Returns the status of the call.
+ * One call of a fallible entry point. It may prepare anything; then oom_arm, the call, oom_disarm;
+ * then oom_output for every output of the call; then it releases all. Returns the status of the
+ * call.
  */
 typedef orion_status (*oom_fn)(oom_case *oom, void *ctx);
 void oom_arm(oom_case *oom);
@@ -63,8 +67,9 @@ void oom_disarm(oom_case *oom);
 /* The output must be NULL exactly if the call failed. */
 void oom_output(oom_case *oom, orion_status status, const void *output);
 /*
- * Call fn with request 0, 1, 2 ... failing until none did. Each round in which one failed must return ORION_ERROR_NO_MEMORY,
- * leave outputs NULL and, at the end, no byte live; the last round must return ORION_OK. NULL if so, else what was wrong.
+ * Call fn with request 0, 1, 2 ... failing until none did. Each round in which one failed must
+ * return ORION_ERROR_NO_MEMORY, leave outputs NULL and, at the end, no byte live; the last round
+ * must return ORION_OK. NULL if so, else what was wrong.
  */
 const char *oom_run(oom_fn fn, void *ctx, char *why, size_t size, uint64_t *out_rounds);
 /* The same as an assertion. */
@@ -81,7 +86,8 @@ void test_dir_create(test_dir *dir);
 void test_dir_remove(test_dir *dir);
 /* "dir/name" in a buffer of dir; valid until the next 8 calls. */
 const char *test_dir_file(const test_dir *dir, const char *name);
-/* Path of a file below $ORION_TEST_DATA, valid until the next 8 calls; prints why and skips the test if it is not there. */
+/* Path of a file below $ORION_TEST_DATA, valid until the next 8 calls; prints why and skips the
+ * test if it is not there. */
 const char *test_data(const char *relative);
 /* The same below tests/ of the source tree ($ORION_TEST_SOURCE); asserts that it is there. */
 const char *test_source(const char *relative);
@@ -91,9 +97,12 @@ void test_write_file(const char *path, const void *bytes, size_t size);
 
 /* ---- numbers ---- */
 
-/* |actual - expected| <= absolute + relative * |expected| for all n; NaN equals NaN. Prints the worst place. */
-void assert_floats_near(const float *actual, const float *expected, size_t n, double absolute, double relative);
-void assert_doubles_near(const double *actual, const double *expected, size_t n, double absolute, double relative);
+/* |actual - expected| <= absolute + relative * |expected| for all n; NaN equals NaN. Prints the
+ * worst place. */
+void assert_floats_near(const float *actual, const float *expected, size_t n, double absolute,
+                        double relative);
+void assert_doubles_near(const double *actual, const double *expected, size_t n, double absolute,
+                         double relative);
 /* A small deterministic generator: the same numbers on every machine. */
 uint64_t test_random(uint64_t *state);
 /* In [-1, 1). */
@@ -101,10 +110,12 @@ double test_random_unit(uint64_t *state);
 
 /* ---- diagnostics ---- */
 
-/* Asserts that `diag` has an entry with this message, and that its text contains `part` (NULL: any). */
+/* Asserts that `diag` has an entry with this message, and that its text contains `part` (NULL:
+ * any). */
 void assert_diag(const orion_diag *diag, orion_message message, const char *part);
 /* Prints the diagnostics of a failed call and fails, unless status is ORION_OK. */
 #define assert_ok(status, diag) test_assert_ok((status), (diag), #status, __FILE__, __LINE__)
-void test_assert_ok(orion_status status, const orion_diag *diag, const char *what, const char *file, int line);
+void test_assert_ok(orion_status status, const orion_diag *diag, const char *what, const char *file,
+                    int line);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that the test harness can fail: leaks, ignored failures, wrong sizes and stale outputs are all noticed. */
+/* Proves that the test harness can fail: leaks, ignored failures, wrong sizes and stale outputs are
+ * all noticed. */
 #include "support.h"
 
 enum fault { NONE, LEAK, IGNORES_FAILURE, WRONG_STATUS, WRONG_SIZE, STALE_OUTPUT, NOT_ARMED };

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Sourced by tests/run.sh and examples/quickstart.sh: install what is missing with apt-get, or say how to.
+# Sourced by tests/run.sh and examples/quickstart.sh: install what is missing with apt-get, or say
+# how to.
 
 # have TOOL: is this program (or pkg-config module) here?
 have() {
@@ -45,7 +46,7 @@ install_missing() {
     fi
     for tool in $missing; do packages="$packages $(apt_name "$tool")"; done
     if ! command -v apt-get >/dev/null 2>&1; then
-        echo "Missing:$missing. This system has no apt-get; on Debian the packages are called:$packages" >&2
+        echo "Missing:$missing. There is no apt-get here; Debian's packages are:$packages" >&2
         exit 1
     fi
     root_command=
