@@ -9,7 +9,8 @@ usage: sh examples/quickstart.sh [--help]
 
 Builds Orion in build/, trains a small language model on made-up stories on the CPU and lets it
 write one. Missing packages are installed with apt-get, as root or with sudo (on macOS it says what
-to get with brew). Takes about four minutes on two cores; nothing is read from the network except packages.
+to get with brew). Takes about four minutes on two cores; nothing is read from the network except
+packages.
 
   ORION_BUILD_DIR         build there instead (default: build)
   ORION_QUICKSTART_OUT    put the model there instead (default: out/quickstart)

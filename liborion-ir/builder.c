@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sticky builder, over a fresh graph for users and over an existing one for passes, autodiff and the parser.
+ * The sticky builder, over a fresh graph for users and over an existing one for passes, autodiff
+ * and the parser.
  *
- * The first failure is recorded with its diagnostics; from then on every call does nothing and returns no value.
+ * The first failure is recorded with its diagnostics; from then on every call does nothing and
+ * returns no value.
  */
 #include "ir-internal.h"
 
@@ -98,7 +100,8 @@ static orion_ir_node *new_node(orion_ir_builder *b, const ir_op *op, size_t n_in
     n->op = (uint16_t)op->info.op;
     n->line = b->line;
     n->n_in = (uint16_t)n_in;
-    if (n_in != 0 && (n->in = orn_arena_alloc(&g->arena, n_in * sizeof *n->in)) == NULL) return NULL;
+    if (n_in != 0 && (n->in = orn_arena_alloc(&g->arena, n_in * sizeof *n->in)) == NULL)
+        return NULL;
     if (op->info.attr_count != 0) {
         n->attrs = orn_arena_alloc(&g->arena, op->info.attr_count * sizeof *n->attrs);
         if (n->attrs == NULL) return NULL;
@@ -118,7 +121,8 @@ static orion_ir_value finish_node(orion_ir_builder *b, orion_ir_node *n, const o
 }
 
 /* Are all operands values of this graph? */
-static bool check_operands(orion_ir_builder *b, const ir_op *op, const orion_ir_value *in, size_t n_in) {
+static bool check_operands(orion_ir_builder *b, const ir_op *op, const orion_ir_value *in,
+                           size_t n_in) {
     if (n_in > UINT16_MAX) {
         FAIL(b, IR_OPERANDS, op->info.name, "%s: %zu operands are given, at most %u are possible",
              op->info.name, n_in, UINT16_MAX);
@@ -126,7 +130,8 @@ static bool check_operands(orion_ir_builder *b, const ir_op *op, const orion_ir_
     }
     for (size_t i = 0; i < n_in; i++) {
         if (alive(b->graph, in[i].id)) continue;
-        FAIL(b, IR_OPERANDS, op->info.name, "%s: operand %zu is no value of this graph", op->info.name, i);
+        FAIL(b, IR_OPERANDS, op->info.name, "%s: operand %zu is no value of this graph",
+             op->info.name, i);
         return false;
     }
     return true;
@@ -152,9 +157,17 @@ orion_ir_value ir_emit(orion_ir_builder *b, const ir_op *op, const orion_ir_valu
         types[i] = ir_val(b->graph, in[i].id)->type;
     }
     if (op->info.attr_count != 0) memcpy(n->attrs, attrs, op->info.attr_count * sizeof *attrs);
-    ir_infer_context c = {.arena = &b->graph->arena, .op = op, .in = types, .n_in = n_in,
-                          .attrs = n->attrs, .out = types + n_in, .n_out = n_out, .diag = diag_of(b),
-                          .source = b->source, .line = b->line, .column = b->column};
+    ir_infer_context c = {.arena = &b->graph->arena,
+                          .op = op,
+                          .in = types,
+                          .n_in = n_in,
+                          .attrs = n->attrs,
+                          .out = types + n_in,
+                          .n_out = n_out,
+                          .diag = diag_of(b),
+                          .source = b->source,
+                          .line = b->line,
+                          .column = b->column};
     memset(c.out, 0, n_out * sizeof *c.out);
     orion_status status = ir_infer(&c);
     result = status == ORION_OK ? finish_node(b, n, c.out, n_out) : ir_fail(b, status);
@@ -163,20 +176,23 @@ out:
     return result;
 }
 
-orion_ir_value ir_emit_const(orion_ir_builder *b, orion_ir_type type, orion_blob *blob, size_t offset) {
+orion_ir_value ir_emit_const(orion_ir_builder *b, orion_ir_type type, orion_blob *blob,
+                             size_t offset) {
     if (b->status != ORION_OK) return no_value;
     char text[IR_TYPE_TEXT];
     ir_format_type(text, &type);
-    if (!ir_type_valid(&type)) return FAIL(b, IR_SHAPE, "const", "const: %s is not a legal type", text);
+    if (!ir_type_valid(&type))
+        return FAIL(b, IR_SHAPE, "const", "const: %s is not a legal type", text);
     size_t bytes = orion_ir_type_bytes(&type), size = orion_blob_size(blob);
     if (offset > size || bytes > size - offset) {
-        return FAIL(b, IR_DATA, "const", "const: %s needs %zu bytes at %zu, the blob has %zu", text, bytes,
-                    offset, size);
+        return FAIL(b, IR_DATA, "const", "const: %s needs %zu bytes at %zu, the blob has %zu", text,
+                    bytes, offset, size);
     }
     if (type.dtype == ORION_IR_BOOL) {
         const unsigned char *p = (const unsigned char *)orion_blob_data(blob) + offset;
         for (size_t i = 0; i < bytes; i++) {
-            if (p[i] > 1) return FAIL(b, IR_DATA, "const", "const: bool %zu is %u, not 0 or 1", i, p[i]);
+            if (p[i] > 1)
+                return FAIL(b, IR_DATA, "const", "const: bool %zu is %u, not 0 or 1", i, p[i]);
         }
     }
     orion_ir_node *n = new_node(b, ir_op_get(ORION_IR_OP_const), 0);
@@ -188,7 +204,8 @@ orion_ir_value ir_emit_const(orion_ir_builder *b, orion_ir_type type, orion_blob
     return result;
 }
 
-orion_ir_value ir_emit_input(orion_ir_builder *b, const char *name, size_t length, orion_ir_type type) {
+orion_ir_value ir_emit_input(orion_ir_builder *b, const char *name, size_t length,
+                             orion_ir_type type) {
     if (b->status != ORION_OK) return no_value;
     int shown = (int)ORN_MIN(length, 64);
     if (!ir_name_valid(name, length)) {
@@ -207,13 +224,33 @@ orion_ir_value ir_emit_input(orion_ir_builder *b, const char *name, size_t lengt
     return status == ORION_OK ? (orion_ir_value){id} : ir_fail(b, status);
 }
 
+void ir_emit_output(orion_ir_builder *b, const char *name, size_t length, orion_ir_value v) {
+    if (b->status != ORION_OK) return;
+    int shown = (int)ORN_MIN(length, 64);
+    uint32_t owner = ir_find_name(b->graph, name, length);
+    if (!ir_name_valid(name, length)) {
+        FAIL(b, IR_NAME, NULL, "\"%.*s\" is not a legal name for an output", shown, name);
+    } else if (!alive(b->graph, v.id)) {
+        FAIL(b, IR_OPERANDS, NULL, "output \"%.*s\" is no value of this graph", shown, name);
+    } else if (ir_find_output(b->graph, name, length) != b->graph->output_count) {
+        FAIL(b, IR_NAME, NULL, "there is an output \"%.*s\" already", shown, name);
+    } else if (owner != 0 && owner != v.id && ir_def(b->graph, owner) == NULL) {
+        FAIL(b, IR_NAME, NULL, "output \"%.*s\" has the name of an input that is another value",
+             shown, name);
+    } else {
+        orion_status status = ir_add_output(b->graph, name, length, v.id);
+        if (status != ORION_OK) ir_fail(b, status);
+    }
+}
+
 /* ---- the public calls ---- */
 
 orion_ir_value orion_ir_input(orion_ir_builder *b, const char *name, orion_ir_type type) {
     return ir_emit_input(b, name == NULL ? "" : name, name == NULL ? 0 : strlen(name), type);
 }
 
-orion_ir_value orion_ir_constant(orion_ir_builder *b, orion_ir_type type, const void *data, size_t bytes) {
+orion_ir_value orion_ir_constant(orion_ir_builder *b, orion_ir_type type, const void *data,
+                                 size_t bytes) {
     if (b->status != ORION_OK) return no_value;
     if (orion_ir_type_bytes(&type) != bytes && ir_type_valid(&type)) {
         char text[IR_TYPE_TEXT];
@@ -240,7 +277,8 @@ orion_ir_value orion_ir_splat(orion_ir_builder *b, orion_ir_type type, double nu
     orion_blob *blob;
     orion_status status = orion_blob_copy(NULL, bytes, &b->graph->arena.allocator, &blob);
     if (status != ORION_OK) return ir_fail(b, status);
-    /* The blob is ours alone until it is returned. One element, then copies of ever longer prefixes. */
+    /* The blob is ours alone until it is returned. One element, then copies of ever longer
+     * prefixes. */
     char *data = (char *)(uintptr_t)orion_blob_data(blob);
     size_t filled = orion_ir_dtype_bytes((orion_ir_dtype)type.dtype);
     if (bytes != 0) ir_store((orion_ir_dtype)type.dtype, data, 0, number);
@@ -269,15 +307,16 @@ static orion_status take_attribute(orion_ir_builder *b, const ir_op *op, const o
         attrs[i].i = 0;
         attrs[i].count = given->int_count;
         size_t bytes;
-        if (!orn_mul(ORN_MAX(given->int_count, 1), sizeof(int64_t), &bytes)) return ORION_ERROR_NO_MEMORY;
+        if (!orn_mul(ORN_MAX(given->int_count, 1), sizeof(int64_t), &bytes))
+            return ORION_ERROR_NO_MEMORY;
         int64_t *copy = orn_arena_alloc(&b->graph->arena, bytes);
         if (copy == NULL) return ORION_ERROR_NO_MEMORY;
         if (given->int_count != 0) memcpy(copy, given->ints, given->int_count * sizeof *copy);
         attrs[i].ints = copy;
         return ORION_OK;
     }
-    FAIL(b, IR_ATTRIBUTE, op->info.name, "%s: attribute \"%s\" is unknown or given twice", op->info.name,
-         given->name);
+    FAIL(b, IR_ATTRIBUTE, op->info.name, "%s: attribute \"%s\" is unknown or given twice",
+         op->info.name, given->name);
     return b->status;
 }
 
@@ -299,8 +338,8 @@ orion_ir_value orion_ir_build(orion_ir_builder *b, orion_ir_op op, const orion_i
     for (uint32_t i = 0; i < row->info.attr_count; i++) {
         if (set[i] || ir_attr_default(&schema[i], &b->graph->arena, &values[i])) continue;
         if (schema[i].fallback[0] != '\0') return ir_fail(b, ORION_ERROR_NO_MEMORY);
-        return FAIL(b, IR_ATTRIBUTE, row->info.name, "%s: attribute \"%s\" must be given", row->info.name,
-                    schema[i].name);
+        return FAIL(b, IR_ATTRIBUTE, row->info.name, "%s: attribute \"%s\" must be given",
+                    row->info.name, schema[i].name);
     }
     return ir_emit(b, row, inputs, input_count, values);
 }
@@ -329,30 +368,12 @@ void orion_ir_name(orion_ir_builder *b, orion_ir_value v, const char *name) {
     if (status != ORION_OK) ir_fail(b, status);
 }
 
-/* Is `name` free for an output of value `v`: no other output has it, nor an input that is another value? */
-static bool output_name_free(const orion_ir_graph *g, const char *name, uint32_t v) {
-    for (size_t i = 0; i < g->output_count; i++) {
-        if (strcmp(g->outputs[i].name, name) == 0) return false;
-    }
-    uint32_t owner = ir_find_name(g, name, strlen(name));
-    return owner == 0 || owner == v || ir_def(g, owner) != NULL;
-}
-
 void orion_ir_output(orion_ir_builder *b, const char *name, orion_ir_value v) {
-    if (b->status != ORION_OK) return;
-    if (!ir_name_valid(name, strlen(name))) {
-        FAIL(b, IR_NAME, name, "\"%.64s\" is not a legal name for an output", name);
-    } else if (!alive(b->graph, v.id)) {
-        FAIL(b, IR_OPERANDS, name, "output \"%s\" is no value of this graph", name);
-    } else if (!output_name_free(b->graph, name, v.id)) {
-        FAIL(b, IR_NAME, name, "output name \"%s\" belongs to another output or an input", name);
-    } else {
-        orion_status status = ir_add_output(b->graph, name, v.id);
-        bool unnamed = ir_val(b->graph, v.id)->name == NULL &&
-                       ir_find_name(b->graph, name, strlen(name)) == 0;
-        if (status == ORION_OK && unnamed) status = ir_set_name(b->graph, v.id, name, strlen(name));
-        if (status != ORION_OK) ir_fail(b, status);
-    }
+    ir_emit_output(b, name, strlen(name), v);
+    if (b->status != ORION_OK || ir_val(b->graph, v.id)->name != NULL) return;
+    if (ir_find_name(b->graph, name, strlen(name)) != 0) return;
+    orion_status status = ir_set_name(b->graph, v.id, name, strlen(name));
+    if (status != ORION_OK) ir_fail(b, status);
 }
 
 orion_ir_type orion_ir_builder_type(const orion_ir_builder *b, orion_ir_value v) {

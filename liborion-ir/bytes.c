@@ -26,7 +26,8 @@ static orion_status write_fd(void *ctx, const void *bytes, size_t n) {
 }
 
 orion_writer orion_writer_fd(int fd) {
-    return (orion_writer){.size = sizeof(orion_writer), .ctx = (void *)(intptr_t)fd, .write = write_fd};
+    return (orion_writer){
+        .size = sizeof(orion_writer), .ctx = (void *)(intptr_t)fd, .write = write_fd};
 }
 
 struct orion_buffer {
@@ -131,8 +132,8 @@ static orion_status unreadable(orion_diag *diag, const char *path, const char *w
     return ORION_ERROR_IO;
 }
 
-orion_status orion_blob_map_file(const char *path, const orion_allocator *allocator, orion_diag *diag,
-                                 orion_blob **out_blob) {
+orion_status orion_blob_map_file(const char *path, const orion_allocator *allocator,
+                                 orion_diag *diag, orion_blob **out_blob) {
     *out_blob = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {

@@ -99,8 +99,8 @@ orion_status orion_diag_print(const orion_diag *diag, const orion_writer *writer
         if (e->line != 0) orn_text_printf(&t, "%u:%u:", e->line, e->column);
         if (t.size != 0 && t.data[t.size - 1] == ':') orn_text_char(&t, ' ');
         orn_text_printf(&t, "%s: %s [ORN-%04u]\n",
-                        e->severity < ORN_COUNT(severities) ? severities[e->severity] : "error", e->text,
-                        e->message);
+                        e->severity < ORN_COUNT(severities) ? severities[e->severity] : "error",
+                        e->text, e->message);
         const char *remedy = orion_message_remedy((orion_message)e->message);
         if (remedy[0] != '\0') orn_text_printf(&t, "    %s\n", remedy);
     }

@@ -24,6 +24,7 @@ orion_status ir_graph_create(const char *name, const orion_allocator *allocator,
     if (g == NULL) return ORION_ERROR_NO_MEMORY;
     orn_arena_init(&g->arena, &a);
     orn_map_init(&g->names, &a);
+    orn_map_init(&g->output_names, &a);
     g->next_node_id = 1;
     g->name = orn_arena_strndup(&g->arena, name, strlen(name));
     if (g->name == NULL || !ORN_GROW(&a, g->values, g->value_capacity, 1)) {
@@ -40,8 +41,9 @@ void orion_ir_graph_destroy(orion_ir_graph **graph) {
     if (graph == NULL || *graph == NULL) return;
     orion_ir_graph *g = *graph;
     orion_allocator a = g->arena.allocator;
-    ir_foreach_node(g, n) orion_blob_unref(&n->blob);
+    ir_foreach_node (g, n) orion_blob_unref(&n->blob);
     orn_map_free(&g->names);
+    orn_map_free(&g->output_names);
     orn_free(&a, g->values, g->value_capacity * sizeof *g->values);
     orn_free(&a, g->inputs, g->input_capacity * sizeof *g->inputs);
     orn_free(&a, g->outputs, g->output_capacity * sizeof *g->outputs);
@@ -86,8 +88,7 @@ static orion_status clone_node(orion_ir_graph *to, const orion_ir_node *n) {
 static orion_status clone_into(orion_ir_graph *to, const orion_ir_graph *from) {
     const orion_allocator *a = &to->arena.allocator;
     if (!ORN_GROW(a, to->values, to->value_capacity, from->value_count) ||
-        !ORN_GROW(a, to->inputs, to->input_capacity, from->input_count) ||
-        !ORN_GROW(a, to->outputs, to->output_capacity, from->output_count)) {
+        !ORN_GROW(a, to->inputs, to->input_capacity, from->input_count)) {
         return ORION_ERROR_NO_MEMORY;
     }
     for (uint32_t id = 1; id < from->value_count; id++) {
@@ -100,12 +101,9 @@ static orion_status clone_into(orion_ir_graph *to, const orion_ir_graph *from) {
     to->input_count = from->input_count;
     for (size_t i = 0; i < from->output_count; i++) {
         const ir_output *o = &from->outputs[i];
-        const char *name = orn_arena_strndup(&to->arena, o->name, strlen(o->name));
-        if (name == NULL) return ORION_ERROR_NO_MEMORY;
-        to->outputs[i] = (ir_output){name, o->value};
-        to->output_count = i + 1;
+        TRY(ir_add_output(to, o->name, strlen(o->name), o->value));
     }
-    ir_foreach_node(from, n) TRY(clone_node(to, n));
+    ir_foreach_node (from, n) TRY(clone_node(to, n));
     to->next_node_id = from->next_node_id;
     return ORION_OK;
 }
@@ -187,8 +185,8 @@ orion_status ir_add_input(orion_ir_graph *g, const char *name, size_t length, or
 }
 
 /*
- * The map never forgets a key: a name belongs to a value only if the value says so too. A removed or renamed value leaves an
- * entry behind that the next owner of the name overwrites.
+ * The map never forgets a key: a name belongs to a value only if the value says so too. A removed
+ * or renamed value leaves an entry behind that the next owner of the name overwrites.
  */
 uint32_t ir_find_name(const orion_ir_graph *g, const char *name, size_t length) {
     const uint32_t *id = orn_map_get(&g->names, name, length);
@@ -208,14 +206,23 @@ orion_status ir_set_name(orion_ir_graph *g, uint32_t value, const char *name, si
     return ORION_OK;
 }
 
-orion_status ir_add_output(orion_ir_graph *g, const char *name, uint32_t value) {
-    if (!ORN_GROW(&g->arena.allocator, g->outputs, g->output_capacity, g->output_count + 1)) {
+orion_status ir_add_output(orion_ir_graph *g, const char *name, size_t length, uint32_t value) {
+    if (g->output_count == UINT32_MAX ||
+        !ORN_GROW(&g->arena.allocator, g->outputs, g->output_capacity, g->output_count + 1)) {
         return ORION_ERROR_NO_MEMORY;
     }
-    char *copy = orn_arena_strndup(&g->arena, name, strlen(name));
+    char *copy = orn_arena_strndup(&g->arena, name, length);
     if (copy == NULL) return ORION_ERROR_NO_MEMORY;
+    TRY(orn_map_put(&g->output_names, copy, length, (uint32_t)g->output_count));
     g->outputs[g->output_count++] = (ir_output){copy, value};
     return ORION_OK;
+}
+
+size_t ir_find_output(const orion_ir_graph *g, const char *name, size_t length) {
+    const uint32_t *i = orn_map_get(&g->output_names, name, length);
+    if (i == NULL || *i >= g->output_count) return g->output_count;
+    const char *own = g->outputs[*i].name;
+    return strncmp(own, name, length) == 0 && own[length] == '\0' ? *i : g->output_count;
 }
 
 void ir_remove(orion_ir_graph *g, orion_ir_node *n) {
@@ -288,7 +295,7 @@ uint32_t ir_resolve(const ir_replacements *r, uint32_t value) {
 }
 
 orion_status ir_apply(orion_ir_graph *g, const ir_replacements *r) {
-    ir_foreach_node(g, n) {
+    ir_foreach_node (g, n) {
         for (uint32_t i = 0; i < n->n_in; i++) n->in[i] = ir_resolve(r, n->in[i]);
     }
     for (size_t i = 0; i < g->output_count; i++) {
@@ -306,8 +313,9 @@ orion_status ir_apply(orion_ir_graph *g, const ir_replacements *r) {
 }
 
 /*
- * Depth first from every node in list order, so that a node moves only as far up as its first user needs. `stack` holds the
- * path from the node being placed down to the operand being looked at; a node met again on the path is a cycle.
+ * Depth first from every node in list order, so that a node moves only as far up as its first user
+ * needs. `stack` holds the path from the node being placed down to the operand being looked at; a
+ * node met again on the path is a cycle.
  */
 typedef struct sort_frame {
     orion_ir_node *node;
@@ -348,13 +356,13 @@ orion_status ir_sort(orion_ir_graph *g) {
     orion_ir_node *tail = NULL;
     if (state == NULL || stack == NULL) goto out;
     status = ORION_OK;
-    ir_foreach_node(g, n) {
+    ir_foreach_node (g, n) {
         if (state[n->id] == UNSEEN) status = place(g, n, state, stack, &tail);
         if (status != ORION_OK) break;
     }
     if (status != ORION_OK) { /* leave the list as it was */
         orion_ir_node *prev = NULL;
-        ir_foreach_node(g, n) {
+        ir_foreach_node (g, n) {
             n->prev = prev;
             prev = n;
         }

@@ -2,10 +2,11 @@
 /*
  * Shape and dtype rules: one function per `rule` of the op table.
  *
- * A rule checks operands and attributes, normalises the attributes in c->attrs (negative axes become positive, axes are
- * sorted, a -1 in a shape becomes its value) and fills c->out. It never sees a wrong number of operands, nor an attribute whose
- * kind is wrong; result types are checked for size by ir_infer itself. Every complaint goes through ir_infer_fail, which puts
- * the op in front and the operand types behind.
+ * A rule checks operands and attributes, normalises the attributes in c->attrs (negative axes
+ * become positive, axes are sorted, a -1 in a shape becomes its value) and fills c->out. It never
+ * sees a wrong number of operands, nor an attribute whose kind is wrong; result types are checked
+ * for size by ir_infer itself. Every complaint goes through ir_infer_fail, which puts the op in
+ * front and the operand types behind.
  */
 #include "ir-internal.h"
 
@@ -36,8 +37,9 @@ orion_status ir_infer_fail(ir_infer_context *c, orion_message message, const cha
         memcpy(operands + at, type, n + 1);
         at += n;
     }
-    orn_diag(c->diag, ORION_SEVERITY_ERROR, message, c->source, c->line, c->column, c->op->info.name,
-             c->n_in == 0 ? "%s: %s%s" : "%s: %s; operands: %s", c->op->info.name, text, operands);
+    orn_diag(c->diag, ORION_SEVERITY_ERROR, message, c->source, c->line, c->column,
+             c->op->info.name, c->n_in == 0 ? "%s: %s%s" : "%s: %s; operands: %s", c->op->info.name,
+             text, operands);
     return ORION_ERROR_INVALID_ARGUMENT;
 }
 
@@ -81,12 +83,14 @@ static orion_status need_vector(ir_infer_context *c, size_t i, int64_t dim, cons
     return TYPE_ERROR(c, "operand %zu must be a vector of %lld, %s", i, (long long)dim, what);
 }
 
-static orion_status need_dim(ir_infer_context *c, size_t i, uint32_t d, int64_t dim, const char *what) {
+static orion_status need_dim(ir_infer_context *c, size_t i, uint32_t d, int64_t dim,
+                             const char *what) {
     if (c->in[i].dims[d] == dim) return ORION_OK;
     return TYPE_ERROR(c, "dim %u of operand %zu must be %lld, %s", d, i, (long long)dim, what);
 }
 
-/* NumPy broadcasting of the `rank_a` and `rank_b` leading dims, aligned at their ends, into dims. */
+/* NumPy broadcasting of the `rank_a` and `rank_b` leading dims, aligned at their ends, into dims.
+ */
 static bool broadcast(const int64_t *a, uint32_t rank_a, const int64_t *b, uint32_t rank_b,
                       int64_t *dims, uint32_t *rank) {
     int64_t out[ORION_IR_RANK_MAX] = {0};
@@ -109,8 +113,10 @@ static orion_status broadcast_operands(ir_infer_context *c, const orion_ir_type 
     if (!broadcast(a->dims, a->rank, in->dims, in->rank, type.dims, &type.rank)) {
         char text[IR_TYPE_TEXT];
         ir_format_type(text, a);
-        return TYPE_ERROR(c, "operand %zu does not broadcast with %s: aligned at the last dim, "
-                          "extents must be equal or 1", b, text);
+        return TYPE_ERROR(c,
+                          "operand %zu does not broadcast with %s: aligned at the last dim, "
+                          "extents must be equal or 1",
+                          b, text);
     }
     *out = type;
     return ORION_OK;
@@ -126,7 +132,8 @@ static orion_status axis_in(ir_infer_context *c, int64_t *axis, uint32_t rank) {
 }
 
 /* A list attribute with one entry per axis of operand 0, each at least `least`. */
-static orion_status per_axis(ir_infer_context *c, const ir_attr *attr, const char *name, int64_t least) {
+static orion_status per_axis(ir_infer_context *c, const ir_attr *attr, const char *name,
+                             int64_t least) {
     uint32_t rank = c->in[0].rank;
     if (attr->count != rank) {
         return ATTR_ERROR(c, "%s has %zu entries, operand 0 has rank %u", name, attr->count, rank);
@@ -145,7 +152,8 @@ static orion_status finite_from_zero(ir_infer_context *c, double v, const char *
     return ATTR_ERROR(c, "%s must be finite and not negative", name);
 }
 
-static void set_ints(ir_infer_context *c, ir_attr *attr, const int64_t *ints, orion_status *status) {
+static void set_ints(ir_infer_context *c, ir_attr *attr, const int64_t *ints,
+                     orion_status *status) {
     int64_t *copy = orn_arena_alloc(c->arena, ORN_MAX(attr->count, 1) * sizeof *copy);
     if (copy == NULL) {
         *status = ORION_ERROR_NO_MEMORY;
@@ -279,7 +287,8 @@ orion_status ir_infer_reshape(ir_infer_context *c) {
     ir_attr *shape = &c->attrs[IR_ATTR(reshape, shape)];
     const orion_ir_type *x = &c->in[0];
     if (shape->count > ORION_IR_RANK_MAX) {
-        return ATTR_ERROR(c, "shape has %zu dims, at most %d are possible", shape->count, ORION_IR_RANK_MAX);
+        return ATTR_ERROR(c, "shape has %zu dims, at most %d are possible", shape->count,
+                          ORION_IR_RANK_MAX);
     }
     orion_ir_type out = {.dtype = x->dtype, .rank = (uint32_t)shape->count};
     int64_t total = orion_ir_type_elements(x), known = 1;
@@ -383,7 +392,8 @@ orion_status ir_infer_split(ir_infer_context *c) {
         c->out[i].dims[axis->i] = sizes->ints[i];
     }
     if (left != 0) {
-        return ATTR_ERROR(c, "sizes leave %lld of axis %lld over", (long long)left, (long long)axis->i);
+        return ATTR_ERROR(c, "sizes leave %lld of axis %lld over", (long long)left,
+                          (long long)axis->i);
     }
     return ORION_OK;
 }
@@ -447,7 +457,8 @@ orion_status ir_infer_scatter_add(ir_infer_context *c) {
         if (i < ids->rank) {
             TRY(need_dim(c, 1, i, ids->dims[i], "as in operand 2"));
         } else {
-            TRY(need_dim(c, 1, i, x->dims[i - ids->rank + 1], "as the dims of operand 0 behind its first"));
+            TRY(need_dim(c, 1, i, x->dims[i - ids->rank + 1],
+                         "as the dims of operand 0 behind its first"));
         }
     }
     c->out[0] = *x;
@@ -466,7 +477,8 @@ orion_status ir_infer_slice_update(ir_infer_context *c) {
         if ((int64_t)i != axis->i) TRY(need_dim(c, 1, i, x->dims[i], "as in operand 0"));
     }
     if (update->dims[axis->i] > x->dims[axis->i]) {
-        return TYPE_ERROR(c, "the update is longer than operand 0 along axis %lld", (long long)axis->i);
+        return TYPE_ERROR(c, "the update is longer than operand 0 along axis %lld",
+                          (long long)axis->i);
     }
     c->out[0] = *x;
     return ORION_OK;
@@ -529,7 +541,8 @@ orion_status ir_infer_rope(ir_infer_context *c) {
     double theta = c->attrs[IR_ATTR(rope, theta)].f;
     TRY(need_float(c, 0));
     TRY(need_rank_from(c, 0, 2));
-    if (x->dims[x->rank - 1] % 2 != 0) return TYPE_ERROR(c, "the last dim of operand 0 must be even");
+    if (x->dims[x->rank - 1] % 2 != 0)
+        return TYPE_ERROR(c, "the last dim of operand 0 must be even");
     TRY(need_dtype(c, 1, ORION_IR_I32));
     TRY(need_vector(c, 1, x->dims[x->rank - 2], "one position per row"));
     if (!isfinite(theta) || theta <= 0) return ATTR_ERROR(c, "theta must be finite and positive");
@@ -551,8 +564,8 @@ orion_status ir_infer_attention(ir_infer_context *c) {
     TRY(need_dim(c, 2, 2, k->dims[2], "the keys of k"));
     TRY(need_dim(c, 1, 3, q->dims[3], "the head size of q"));
     if (q->dims[1] % k->dims[1] != 0) {
-        return TYPE_ERROR(c, "%lld query heads do not divide into %lld key heads", (long long)q->dims[1],
-                          (long long)k->dims[1]);
+        return TYPE_ERROR(c, "%lld query heads do not divide into %lld key heads",
+                          (long long)q->dims[1], (long long)k->dims[1]);
     }
     if (c->n_in == 4) {
         TRY(need_dtype(c, 3, ORION_IR_I32));
@@ -560,7 +573,8 @@ orion_status ir_infer_attention(ir_infer_context *c) {
         if (causal) return ATTR_ERROR(c, "causal and a position operand exclude each other");
     }
     if (causal && k->dims[2] < q->dims[2]) {
-        return TYPE_ERROR(c, "causal needs at least as many keys as rows, or the first rows see none");
+        return TYPE_ERROR(c,
+                          "causal needs at least as many keys as rows, or the first rows see none");
     }
     TRY(finite_from_zero(c, c->attrs[IR_ATTR(attention, scale)].f, "scale"));
     c->out[0] = *q;
@@ -594,8 +608,8 @@ static orion_status check_attribute(ir_infer_context *c, const orion_ir_attr_inf
     if (info->kind == ORION_IR_ATTR_BOOL && attr->i != 0 && attr->i != 1) {
         return ATTR_ERROR(c, "%s must be 0 or 1", info->name);
     }
-    if (info->kind == ORION_IR_ATTR_DTYPE && (attr->i < 0 || attr->i > UINT8_MAX ||
-                                              !ir_dtype_valid((uint32_t)attr->i))) {
+    if (info->kind == ORION_IR_ATTR_DTYPE &&
+        (attr->i < 0 || attr->i > UINT8_MAX || !ir_dtype_valid((uint32_t)attr->i))) {
         return ATTR_ERROR(c, "%s is no dtype", info->name);
     }
     return ORION_OK;
@@ -604,8 +618,8 @@ static orion_status check_attribute(ir_infer_context *c, const orion_ir_attr_inf
 orion_status ir_infer(ir_infer_context *c) {
     const orion_ir_op_info *info = &c->op->info;
     if (c->n_in < info->min_inputs || (info->max_inputs != 255 && c->n_in > info->max_inputs)) {
-        return ir_infer_fail(c, ORION_MESSAGE_IR_OPERANDS, "%zu operands are given, %u%s needed", c->n_in,
-                             info->min_inputs,
+        return ir_infer_fail(c, ORION_MESSAGE_IR_OPERANDS, "%zu operands are given, %u%s needed",
+                             c->n_in, info->min_inputs,
                              info->max_inputs == info->min_inputs ? " are" : " or more are");
     }
     for (uint32_t i = 0; i < info->attr_count; i++) {
@@ -617,7 +631,8 @@ orion_status ir_infer(ir_infer_context *c) {
         if (ir_type_valid(&c->out[i])) continue;
         char text[IR_TYPE_TEXT];
         ir_format_type(text, &c->out[i]);
-        return ir_infer_fail(c, ORION_MESSAGE_IR_SHAPE, "the result would be %s, which is not legal", text);
+        return ir_infer_fail(c, ORION_MESSAGE_IR_SHAPE,
+                             "the result would be %s, which is not legal", text);
     }
     return ORION_OK;
 }

@@ -2,9 +2,10 @@
 /*
  * How a graph is stored, and the tools that passes, autodiff and the reference interpreter share.
  *
- * A graph is an arena, a table of values, and a doubly linked list of nodes in topological order. Values are numbered from 1;
- * the results of one node have consecutive numbers. There are no use lists: a rewrite records `old -> new` in a replacement
- * table and one forward sweep (ir_apply) redirects all operands and outputs. That keeps every pass a single loop.
+ * A graph is an arena, a table of values, and a doubly linked list of nodes in topological order.
+ * Values are numbered from 1; the results of one node have consecutive numbers. There are no use
+ * lists: a rewrite records `old -> new` in a replacement table and one forward sweep (ir_apply)
+ * redirects all operands and outputs. That keeps every pass a single loop.
  */
 #ifndef IR_INTERNAL_H
 #define IR_INTERNAL_H
@@ -22,16 +23,16 @@ typedef struct ir_attr {
 
 struct orion_ir_node {
     orion_ir_node *next, *prev;
-    uint32_t *in;       /* value ids, in the arena; never shared, so ir_apply edits them in place */
-    ir_attr *attrs;     /* one per schema row of the op */
-    orion_blob *blob;   /* const: data at blob + offset (a reference is held); else NULL */
+    uint32_t *in;     /* value ids, in the arena; never shared, so ir_apply edits them in place */
+    ir_attr *attrs;   /* one per schema row of the op */
+    orion_blob *blob; /* const: data at blob + offset (a reference is held); else NULL */
     size_t offset, bytes; /* where in the blob, and how many */
-    uint32_t id;    /* unique in the graph, grows with age; not the position */
-    uint16_t op;    /* orion_ir_op */
+    uint32_t id;          /* unique in the graph, grows with age; not the position */
+    uint16_t op;          /* orion_ir_op */
     uint16_t n_in;
-    uint32_t out;   /* first result */
+    uint32_t out; /* first result */
     uint32_t n_out;
-    uint32_t line;  /* of the text it came from; 0 none */
+    uint32_t line; /* of the text it came from; 0 none */
 };
 
 typedef struct ir_value {
@@ -57,7 +58,8 @@ struct orion_ir_graph {
     orion_ir_node *first, *last;
     size_t node_count;
     uint32_t next_node_id;
-    orn_map names; /* value name -> value id */
+    orn_map names;        /* value name -> value id; see ir_find_name */
+    orn_map output_names; /* output name -> its index; see ir_find_output */
 };
 
 /* ---- op table (ops.c) ---- */
@@ -65,7 +67,8 @@ typedef struct ir_infer_context ir_infer_context;
 typedef struct ir_op {
     orion_ir_op_info info;
     uint32_t first_attr; /* into the attribute table */
-    /* Check operands and attributes, normalise attributes (negative axes, -1 in shapes) and fill the result types. */
+    /* Check operands and attributes, normalise attributes (negative axes, -1 in shapes) and fill
+     * the result types. */
     orion_status (*infer)(ir_infer_context *c);
 } ir_op;
 const ir_op *ir_op_get(uint32_t op); /* NULL if there is none */
@@ -75,9 +78,10 @@ const orion_ir_attr_info *ir_op_attrs(const ir_op *op); /* info.attr_count rows 
 bool ir_attr_default(const orion_ir_attr_info *info, orn_arena *arena, ir_attr *out);
 bool ir_attr_equal(uint32_t kind, const ir_attr *a, const ir_attr *b); /* floats by their bits */
 
-/* Position of an attribute in node->attrs, by schema: IR_ATTR(reduce_sum, axes). A constant expression. */
+/* Position of an attribute in node->attrs, by schema: IR_ATTR(reduce_sum, axes). A constant
+ * expression. */
 enum {
-#define ORION_IR_OP(name, number, level, rule, min_inputs, max_inputs, results, doc)                       \
+#define ORION_IR_OP(name, number, level, rule, min_inputs, max_inputs, results, doc)               \
     IR_ATTR_BEGIN_##name, IR_ATTR_BEFORE_##name = IR_ATTR_BEGIN_##name - 1,
 #define ORION_IR_ATTR(op, name, kind, fallback, doc) IR_ATTR_AT_##op##_##name,
 #include <orion/ir-ops.def>
@@ -87,7 +91,8 @@ enum { IR_ATTRS_MAX = 16 }; /* of one op */
 #define IR_ATTR(op, name) ((int)IR_ATTR_AT_##op##_##name - (int)IR_ATTR_BEGIN_##op)
 
 /* ---- inference (infer.c) ---- */
-/* What a rule sees and fills. Rules report by ir_infer_fail, which formats the operand types behind the text. */
+/* What a rule sees and fills. Rules report by ir_infer_fail, which formats the operand types behind
+ * the text. */
 struct ir_infer_context {
     orn_arena *arena; /* for normalised attributes */
     const ir_op *op;
@@ -106,7 +111,8 @@ orion_status ir_infer_fail(ir_infer_context *c, orion_message message, const cha
 #define ORION_IR_OP(name, number, level, rule, min_inputs, max_inputs, results, doc)               \
     orion_status ir_infer_##rule(ir_infer_context *c);
 #include <orion/ir-ops.def>
-/* Results of an op with these attributes: the table's number, or what the attributes say (split). */
+/* Results of an op with these attributes: the table's number, or what the attributes say (split).
+ */
 size_t ir_result_count(const ir_op *op, const ir_attr *attrs);
 
 /* ---- types (types.c) ---- */
@@ -122,7 +128,8 @@ size_t ir_format_type(char buf[IR_TYPE_TEXT], const orion_ir_type *type);
 orion_ir_dtype ir_dtype_by_name(const char *name, size_t length);
 
 /* ---- graph (graph.c) ---- */
-orion_status ir_graph_create(const char *name, const orion_allocator *allocator, orion_ir_graph **out);
+orion_status ir_graph_create(const char *name, const orion_allocator *allocator,
+                             orion_ir_graph **out);
 bool ir_name_valid(const char *name, size_t length);
 static inline ir_value *ir_val(const orion_ir_graph *g, uint32_t id) {
     return &g->values[id];
@@ -140,13 +147,18 @@ void ir_store(orion_ir_dtype dtype, void *data, size_t i, double v);
 /* v rounded once to the dtype. */
 double ir_round_to(orion_ir_dtype dtype, double v);
 orion_status ir_set_name(orion_ir_graph *g, uint32_t value, const char *name, size_t length);
-orion_status ir_add_output(orion_ir_graph *g, const char *name, uint32_t value);
+orion_status ir_add_output(orion_ir_graph *g, const char *name, size_t length, uint32_t value);
+/* Index of the output of that name, or output_count. */
+size_t ir_find_output(const orion_ir_graph *g, const char *name, size_t length);
 /* Unlink a node and drop its blob reference; its results must have no uses left. */
 void ir_remove(orion_ir_graph *g, orion_ir_node *n);
-/* Storage for the builder: new values of these types (unnamed), and linking of a node before `before` (NULL: at the end). */
-orion_status ir_add_values(orion_ir_graph *g, const orion_ir_type *types, size_t n, orion_ir_node *def, uint32_t *first);
+/* Storage for the builder: new values of these types (unnamed), and linking of a node before
+ * `before` (NULL: at the end). */
+orion_status ir_add_values(orion_ir_graph *g, const orion_ir_type *types, size_t n,
+                           orion_ir_node *def, uint32_t *first);
 void ir_link(orion_ir_graph *g, orion_ir_node *n, orion_ir_node *before);
-orion_status ir_add_input(orion_ir_graph *g, const char *name, size_t length, orion_ir_type type, uint32_t *out);
+orion_status ir_add_input(orion_ir_graph *g, const char *name, size_t length, orion_ir_type type,
+                          uint32_t *out);
 /* Id of the value of that name, or 0. */
 uint32_t ir_find_name(const orion_ir_graph *g, const char *name, size_t length);
 
@@ -161,13 +173,14 @@ uint32_t ir_find_name(const orion_ir_graph *g, const char *name, size_t length);
 
 /* ---- emitting into a graph (builder.c) ---- */
 /*
- * The public builder is this over a fresh graph. Passes and autodiff put one over an existing graph: new nodes go before
- * `before` (NULL: at the end). Sticky: after a failure every call returns no value and `status` keeps the first error.
+ * The public builder is this over a fresh graph. Passes and autodiff put one over an existing
+ * graph: new nodes go before `before` (NULL: at the end). Sticky: after a failure every call
+ * returns no value and `status` keeps the first error.
  */
 struct orion_ir_builder {
     orion_ir_graph *graph;
     orion_ir_node *before;
-    orion_diag *diag;      /* borrowed; NULL: `first` collects for finish */
+    orion_diag *diag; /* borrowed; NULL: `first` collects for finish */
     orion_diag *first;
     orion_status status;
     const char *source;    /* text that is parsed, for diagnostics; NULL else */
@@ -176,10 +189,16 @@ struct orion_ir_builder {
 /* A builder over `g` that the caller keeps on the stack. */
 orion_ir_builder ir_builder_at(orion_ir_graph *g, orion_ir_node *before, orion_diag *diag);
 
-/* A node from finished parts: attributes in schema order (checked and normalised here), and for const its type and data. */
-orion_ir_value ir_emit(orion_ir_builder *b, const ir_op *op, const orion_ir_value *in, size_t n_in, const ir_attr *attrs);
-orion_ir_value ir_emit_const(orion_ir_builder *b, orion_ir_type type, orion_blob *blob, size_t offset);
-orion_ir_value ir_emit_input(orion_ir_builder *b, const char *name, size_t length, orion_ir_type type);
+/* A node from finished parts: attributes in schema order (checked and normalised here), and for
+ * const its type and data. */
+orion_ir_value ir_emit(orion_ir_builder *b, const ir_op *op, const orion_ir_value *in, size_t n_in,
+                       const ir_attr *attrs);
+orion_ir_value ir_emit_const(orion_ir_builder *b, orion_ir_type type, orion_blob *blob,
+                             size_t offset);
+/* An output; the value keeps its name, or stays without one. */
+void ir_emit_output(orion_ir_builder *b, const char *name, size_t length, orion_ir_value v);
+orion_ir_value ir_emit_input(orion_ir_builder *b, const char *name, size_t length,
+                             orion_ir_type type);
 
 /* Record the first failure. Returns no value, for `return ir_fail(...)`. */
 orion_ir_value ir_fail(orion_ir_builder *b, orion_status status);
@@ -201,8 +220,10 @@ orion_status ir_apply(orion_ir_graph *g, const ir_replacements *r);
 /* Move the nodes into a valid topological order if edits broke it (stable). */
 orion_status ir_sort(orion_ir_graph *g);
 
-/* ---- analysis (analysis.c): arrays indexed by value id, from `a`, of graph value_bound entries ---- */
-uint32_t *ir_use_counts(const orion_ir_graph *g, const orion_allocator *a); /* outputs count as uses; NULL on no memory */
+/* ---- analysis (analysis.c): arrays indexed by value id, from `a`, of graph value_bound entries
+ * ---- */
+uint32_t *ir_use_counts(const orion_ir_graph *g,
+                        const orion_allocator *a); /* outputs count as uses; NULL on no memory */
 
 /* ---- passes (pass.c, passes/<name>.c) ---- */
 typedef struct ir_pass {
@@ -214,13 +235,15 @@ extern const ir_pass ir_pass_dce, ir_pass_identity, ir_pass_cast, ir_pass_decomp
 
 /* ---- model ops (decompose.c) ---- */
 /*
- * Emit the core ops of a model-op node before b->before; returns its (single) result, no value if the op has no decomposition.
- * The decomposition is the definition of the op: eval tests hold both to each other.
+ * Emit the core ops of a model-op node before b->before; returns its (single) result, no value if
+ * the op has no decomposition. The decomposition is the definition of the op: eval tests hold both
+ * to each other.
  */
 orion_ir_value ir_decompose(orion_ir_builder *b, const orion_ir_node *n);
 
 /* ---- autodiff (grad.c) ---- */
-/* True if the op passes gradients (some input may receive one); comparisons, casts to int … do not. */
+/* True if the op passes gradients (some input may receive one); comparisons, casts to int do not.
+ */
 bool ir_op_differentiable(uint32_t op);
 
 #endif

@@ -46,8 +46,8 @@ static const uint8_t positions[] = {
 _Static_assert(ORN_COUNT(ops) < 255, "positions are bytes");
 _Static_assert(ORN_COUNT(attributes) == IR_ATTR_TOTAL, "every attribute follows its op");
 #define ORION_IR_OP(name, number, level, rule, min_inputs, max_inputs, results, doc)               \
-    _Static_assert((number) > 0 && (min_inputs) <= (max_inputs) && (results) >= 1 && sizeof(doc) > 1 && \
-                       sizeof(struct slots_##name) - 1 <= IR_ATTRS_MAX,                            \
+    _Static_assert((number) > 0 && (min_inputs) <= (max_inputs) && (results) >= 1 &&               \
+                       sizeof(doc) > 1 && sizeof(struct slots_##name) - 1 <= IR_ATTRS_MAX,         \
                    "row of " #name);
 #include <orion/ir-ops.def>
 

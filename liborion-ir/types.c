@@ -140,8 +140,9 @@ double ir_load(orion_ir_dtype dtype, const void *data, size_t i) {
 }
 
 /*
- * f64 to bf16 with one rounding. f32 rounded to odd keeps enough of the discarded bits (sticky in the last place) that the
- * second rounding, to nearest even, sees on which side of the halfway point the f64 was.
+ * f64 to bf16 with one rounding. f32 rounded to odd keeps enough of the discarded bits (sticky in
+ * the last place) that the second rounding, to nearest even, sees on which side of the halfway
+ * point the f64 was.
  */
 static uint16_t bf16_from_f64(double d) {
     float f = (float)d;

@@ -107,7 +107,8 @@ const char *mil_intern(orion_mil_program *p, const char *s, size_t n) {
     if (known != NULL) return p->strings[*known];
     if (p->string_count >= UINT32_MAX) return NULL;
     char *copy = orn_arena_strndup(&p->arena, s, n);
-    if (copy == NULL || !ORN_GROW(&p->arena.allocator, p->strings, p->string_capacity, p->string_count + 1) ||
+    if (copy == NULL ||
+        !ORN_GROW(&p->arena.allocator, p->strings, p->string_capacity, p->string_count + 1) ||
         orn_map_put(&p->string_map, copy, n, (uint32_t)p->string_count) != ORION_OK) {
         return NULL;
     }
@@ -138,7 +139,8 @@ orion_mil_type *mil_type_tensor(orion_mil_program *p, orion_mil_dtype dtype, siz
 }
 
 orion_mil_function *mil_function_add(orion_mil_program *p) {
-    if (!ORN_GROW(&p->arena.allocator, p->functions, p->function_capacity, p->function_count + 1)) return NULL;
+    if (!ORN_GROW(&p->arena.allocator, p->functions, p->function_capacity, p->function_count + 1))
+        return NULL;
     orion_mil_function *f = &p->functions[p->function_count++];
     memset(f, 0, sizeof *f);
     f->name = f->opset = "";
@@ -148,7 +150,8 @@ orion_mil_function *mil_function_add(orion_mil_program *p) {
 
 orion_mil_statement *mil_statement_add(orion_mil_program *p, orion_mil_function *f) {
     if (f->statement_count >= MIL_PARAMETER ||
-        !ORN_GROW(&p->arena.allocator, f->statements, f->statement_capacity, f->statement_count + 1)) {
+        !ORN_GROW(&p->arena.allocator, f->statements, f->statement_capacity,
+                  f->statement_count + 1)) {
         return NULL;
     }
     orion_mil_statement *s = &f->statements[f->statement_count++];
@@ -159,7 +162,8 @@ orion_mil_statement *mil_statement_add(orion_mil_program *p, orion_mil_function 
 
 static bool index_name(orion_mil_function *f, const char *name, uint32_t value) {
     size_t n = strlen(name);
-    return orn_map_get(&f->names, name, n) != NULL || orn_map_put(&f->names, name, n, value) == ORION_OK;
+    return orn_map_get(&f->names, name, n) != NULL ||
+           orn_map_put(&f->names, name, n, value) == ORION_OK;
 }
 
 bool mil_function_index(orion_mil_function *f) {
@@ -205,7 +209,8 @@ const orion_mil_function *orion_mil_program_function(const orion_mil_program *pr
     return i < program->function_count ? &program->functions[i] : NULL;
 }
 
-const orion_mil_function *orion_mil_program_find(const orion_mil_program *program, const char *name) {
+const orion_mil_function *orion_mil_program_find(const orion_mil_program *program,
+                                                 const char *name) {
     for (size_t i = 0; i < program->function_count; i++) {
         if (strcmp(program->functions[i].name, name) == 0) return &program->functions[i];
     }
@@ -234,7 +239,8 @@ const char *orion_mil_function_parameter_name(const orion_mil_function *function
     return i < function->parameter_count ? function->parameters[i].name : NULL;
 }
 
-const orion_mil_type *orion_mil_function_parameter_type(const orion_mil_function *function, size_t i) {
+const orion_mil_type *orion_mil_function_parameter_type(const orion_mil_function *function,
+                                                        size_t i) {
     return i < function->parameter_count ? function->parameters[i].type : NULL;
 }
 
@@ -254,7 +260,8 @@ size_t orion_mil_function_statement_count(const orion_mil_function *function) {
     return function->statement_count;
 }
 
-const orion_mil_statement *orion_mil_function_statement(const orion_mil_function *function, size_t i) {
+const orion_mil_statement *orion_mil_function_statement(const orion_mil_function *function,
+                                                        size_t i) {
     return i < function->statement_count ? &function->statements[i] : NULL;
 }
 
@@ -266,12 +273,14 @@ const char *orion_mil_function_output(const orion_mil_function *function, size_t
     return i < function->output_count ? function->outputs[i].name : NULL;
 }
 
-const orion_mil_statement *orion_mil_function_definition(const orion_mil_function *function, const char *name) {
+const orion_mil_statement *orion_mil_function_definition(const orion_mil_function *function,
+                                                         const char *name) {
     const uint32_t *at = orn_map_get(&function->names, name, strlen(name));
     return at == NULL || (*at & MIL_PARAMETER) != 0 ? NULL : &function->statements[*at];
 }
 
-const orion_mil_type *orion_mil_function_type_of(const orion_mil_function *function, const char *name) {
+const orion_mil_type *orion_mil_function_type_of(const orion_mil_function *function,
+                                                 const char *name) {
     const uint32_t *at = orn_map_get(&function->names, name, strlen(name));
     if (at == NULL) return NULL;
     if ((*at & MIL_PARAMETER) != 0) return function->parameters[*at & ~MIL_PARAMETER].type;
@@ -308,7 +317,8 @@ const char *orion_mil_statement_result_name(const orion_mil_statement *statement
     return i < statement->result_count ? statement->results[i].name : NULL;
 }
 
-const orion_mil_type *orion_mil_statement_result_type(const orion_mil_statement *statement, size_t i) {
+const orion_mil_type *orion_mil_statement_result_type(const orion_mil_statement *statement,
+                                                      size_t i) {
     return i < statement->result_count ? statement->results[i].type : NULL;
 }
 
@@ -327,11 +337,13 @@ const char *orion_mil_statement_argument_name(const orion_mil_statement *stateme
     return i < statement->argument_count ? statement->arguments[i].name : NULL;
 }
 
-const orion_mil_value *orion_mil_statement_argument(const orion_mil_statement *statement, size_t i) {
+const orion_mil_value *orion_mil_statement_argument(const orion_mil_statement *statement,
+                                                    size_t i) {
     return i < statement->argument_count ? &statement->arguments[i].value : NULL;
 }
 
-const orion_mil_value *orion_mil_statement_find_argument(const orion_mil_statement *statement, const char *name) {
+const orion_mil_value *orion_mil_statement_find_argument(const orion_mil_statement *statement,
+                                                         const char *name) {
     return find(statement->arguments, statement->argument_count, name);
 }
 
@@ -343,11 +355,13 @@ const char *orion_mil_statement_attribute_name(const orion_mil_statement *statem
     return i < statement->attribute_count ? statement->attributes[i].name : NULL;
 }
 
-const orion_mil_value *orion_mil_statement_attribute(const orion_mil_statement *statement, size_t i) {
+const orion_mil_value *orion_mil_statement_attribute(const orion_mil_statement *statement,
+                                                     size_t i) {
     return i < statement->attribute_count ? &statement->attributes[i].value : NULL;
 }
 
-const orion_mil_value *orion_mil_statement_find_attribute(const orion_mil_statement *statement, const char *name) {
+const orion_mil_value *orion_mil_statement_find_attribute(const orion_mil_statement *statement,
+                                                          const char *name) {
     return find(statement->attributes, statement->attribute_count, name);
 }
 
@@ -386,9 +400,11 @@ orion_status orion_mil_type_to_ir(const orion_mil_type *type, orion_ir_type *out
     if (type == NULL || type->form != ORION_MIL_TYPE_TENSOR || type->rank > ORION_IR_RANK_MAX) {
         return ORION_ERROR_UNSUPPORTED;
     }
-    orion_ir_type t = {.dtype = (uint32_t)orion_mil_dtype_to_ir((orion_mil_dtype)type->dtype), .rank = type->rank};
+    orion_ir_type t = {.dtype = (uint32_t)orion_mil_dtype_to_ir((orion_mil_dtype)type->dtype),
+                       .rank = type->rank};
     for (uint32_t i = 0; i < type->rank; i++) t.dims[i] = type->dims[i].extent;
-    if (t.dtype == ORION_IR_DTYPE_NONE || orion_ir_type_bytes(&t) == 0) return ORION_ERROR_UNSUPPORTED;
+    if (t.dtype == ORION_IR_DTYPE_NONE || orion_ir_type_bytes(&t) == 0)
+        return ORION_ERROR_UNSUPPORTED;
     *out_type = t;
     return ORION_OK;
 }
@@ -413,7 +429,8 @@ uint32_t orion_mil_value_column(const orion_mil_value *value) {
 
 int64_t orion_mil_value_int(const orion_mil_value *value) {
     if (value == NULL) return 0;
-    return value->form == ORION_MIL_VALUE_INT || value->form == ORION_MIL_VALUE_BOOL ? value->u.i : 0;
+    return value->form == ORION_MIL_VALUE_INT || value->form == ORION_MIL_VALUE_BOOL ? value->u.i
+                                                                                     : 0;
 }
 
 double orion_mil_value_float(const orion_mil_value *value) {
@@ -424,16 +441,20 @@ double orion_mil_value_float(const orion_mil_value *value) {
 const char *orion_mil_value_text(const orion_mil_value *value) {
     if (value == NULL) return NULL;
     if (value->form == ORION_MIL_VALUE_BLOB) return value->u.items[0].u.text;
-    return value->form == ORION_MIL_VALUE_NAME || value->form == ORION_MIL_VALUE_STRING ? value->u.text : NULL;
+    return value->form == ORION_MIL_VALUE_NAME || value->form == ORION_MIL_VALUE_STRING
+               ? value->u.text
+               : NULL;
 }
 
 uint64_t orion_mil_value_offset(const orion_mil_value *value) {
-    return value == NULL || value->form != ORION_MIL_VALUE_BLOB ? 0 : (uint64_t)value->u.items[1].u.i;
+    return value == NULL || value->form != ORION_MIL_VALUE_BLOB ? 0
+                                                                : (uint64_t)value->u.items[1].u.i;
 }
 
 static bool has_items(const orion_mil_value *value) {
-    return value != NULL && (value->form == ORION_MIL_VALUE_LIST || value->form == ORION_MIL_VALUE_TUPLE ||
-                             value->form == ORION_MIL_VALUE_DICT);
+    return value != NULL &&
+           (value->form == ORION_MIL_VALUE_LIST || value->form == ORION_MIL_VALUE_TUPLE ||
+            value->form == ORION_MIL_VALUE_DICT);
 }
 
 size_t orion_mil_value_count(const orion_mil_value *value) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* MIL Blob Storage version 2: the file format of weights, written and read with every field checked. */
+/* MIL Blob Storage version 2: the file format of weights, written and read with every field
+ * checked. */
 #include "mil-internal.h"
 
 enum {
@@ -47,13 +48,14 @@ struct orion_mil_blob_writer {
     orion_allocator allocator;
     entry *entries;
     size_t count, capacity;
-    uint32_t *buckets; /* 1 + index of an entry; 0 empty */
+    uint32_t *buckets;   /* 1 + index of an entry; 0 empty */
     size_t bucket_count; /* a power of two */
     size_t end;          /* where the next metadata goes */
     bool keep_duplicates;
 };
 
-orion_status orion_mil_blob_writer_create(const orion_mil_blob_writer_options *options, const orion_allocator *allocator,
+orion_status orion_mil_blob_writer_create(const orion_mil_blob_writer_options *options,
+                                          const orion_allocator *allocator,
                                           orion_mil_blob_writer **out_writer) {
     orion_mil_blob_writer_options o;
     *out_writer = NULL;
@@ -97,10 +99,12 @@ static const unsigned char *entry_data(const entry *e) {
 
 static const entry *find_equal(const orion_mil_blob_writer *w, const entry *wanted) {
     if (w->bucket_count == 0 || w->keep_duplicates) return NULL;
-    for (uint32_t i = w->buckets[wanted->hash & (w->bucket_count - 1)]; i != 0; i = w->entries[i - 1].next) {
+    for (uint32_t i = w->buckets[wanted->hash & (w->bucket_count - 1)]; i != 0;
+         i = w->entries[i - 1].next) {
         const entry *e = &w->entries[i - 1];
         if (e->hash == wanted->hash && e->dtype == wanted->dtype && e->bytes == wanted->bytes &&
-            e->elements == wanted->elements && memcmp(entry_data(e), entry_data(wanted), e->bytes) == 0) {
+            e->elements == wanted->elements &&
+            memcmp(entry_data(e), entry_data(wanted), e->bytes) == 0) {
             return e;
         }
     }
@@ -124,20 +128,28 @@ static bool rehash(orion_mil_blob_writer *w) {
 
 /* Does `bytes` hold exactly `elements` of `bits`, and would the file still have a sane size? */
 static bool size_fits(uint32_t bits, size_t bytes, uint64_t elements) {
-    return elements < (uint64_t)1 << 56 && bytes < (size_t)1 << 48 && bytes == (elements * bits + 7) / 8;
+    return elements < (uint64_t)1 << 56 && bytes < (size_t)1 << 48 &&
+           bytes == (elements * bits + 7) / 8;
 }
 
-orion_status orion_mil_blob_writer_add_blob(orion_mil_blob_writer *writer, orion_mil_dtype dtype, orion_blob *blob, size_t at,
-                                            size_t bytes, uint64_t elements, uint64_t *out_offset) {
+orion_status orion_mil_blob_writer_add_blob(orion_mil_blob_writer *writer, orion_mil_dtype dtype,
+                                            orion_blob *blob, size_t at, size_t bytes,
+                                            uint64_t elements, uint64_t *out_offset) {
     orion_mil_blob_writer *w = writer;
     *out_offset = 0;
     uint32_t bits = storage_bits((uint32_t)dtype);
     size_t stop, data, end;
-    if (bits == 0 || !size_fits(bits, bytes, elements) || !orn_add(at, bytes, &stop) || stop > orion_blob_size(blob) ||
-        !orn_add(w->end, METADATA_BYTES, &data) || !orn_add(data, bytes, &end) || !orn_align_up(end, ALIGN, &end)) {
+    if (bits == 0 || !size_fits(bits, bytes, elements) || !orn_add(at, bytes, &stop) ||
+        stop > orion_blob_size(blob) || !orn_add(w->end, METADATA_BYTES, &data) ||
+        !orn_add(data, bytes, &end) || !orn_align_up(end, ALIGN, &end)) {
         return ORION_ERROR_INVALID_ARGUMENT;
     }
-    entry e = {.blob = blob, .at = at, .bytes = bytes, .elements = elements, .offset = w->end, .dtype = (uint32_t)dtype};
+    entry e = {.blob = blob,
+               .at = at,
+               .bytes = bytes,
+               .elements = elements,
+               .offset = w->end,
+               .dtype = (uint32_t)dtype};
     if (!w->keep_duplicates) e.hash = hash_data(entry_data(&e), bytes);
     const entry *equal = find_equal(w, &e);
     if (equal != NULL) {
@@ -145,7 +157,8 @@ orion_status orion_mil_blob_writer_add_blob(orion_mil_blob_writer *writer, orion
         return ORION_OK;
     }
     if (w->count >= UINT32_MAX - 1) return ORION_ERROR_INVALID_ARGUMENT;
-    if (!ORN_GROW(&w->allocator, w->entries, w->capacity, w->count + 1) || (w->count >= w->bucket_count && !rehash(w))) {
+    if (!ORN_GROW(&w->allocator, w->entries, w->capacity, w->count + 1) ||
+        (w->count >= w->bucket_count && !rehash(w))) {
         return ORION_ERROR_NO_MEMORY;
     }
     uint32_t *bucket = &w->buckets[e.hash & (w->bucket_count - 1)];
@@ -158,14 +171,16 @@ orion_status orion_mil_blob_writer_add_blob(orion_mil_blob_writer *writer, orion
     return ORION_OK;
 }
 
-orion_status orion_mil_blob_writer_add(orion_mil_blob_writer *writer, orion_mil_dtype dtype, const void *data, size_t bytes,
-                                       uint64_t elements, uint64_t *out_offset) {
+orion_status orion_mil_blob_writer_add(orion_mil_blob_writer *writer, orion_mil_dtype dtype,
+                                       const void *data, size_t bytes, uint64_t elements,
+                                       uint64_t *out_offset) {
     *out_offset = 0;
     uint32_t bits = storage_bits((uint32_t)dtype);
     if (bits == 0 || !size_fits(bits, bytes, elements)) return ORION_ERROR_INVALID_ARGUMENT;
     orion_blob *blob;
     TRY(orion_blob_copy(data, bytes, &writer->allocator, &blob));
-    orion_status status = orion_mil_blob_writer_add_blob(writer, dtype, blob, 0, bytes, elements, out_offset);
+    orion_status status =
+        orion_mil_blob_writer_add_blob(writer, dtype, blob, 0, bytes, elements, out_offset);
     orion_blob_unref(&blob);
     return status;
 }
@@ -189,11 +204,13 @@ static void make_metadata(const entry *e, unsigned char *metadata) {
     put64(metadata + 24, (uint64_t)e->bytes * 8 - e->elements * storage_bits(e->dtype));
 }
 
-orion_status orion_mil_blob_writer_finish(const orion_mil_blob_writer *writer, orion_blob **out_blob) {
+orion_status orion_mil_blob_writer_finish(const orion_mil_blob_writer *writer,
+                                          orion_blob **out_blob) {
     *out_blob = NULL;
     orion_blob *blob;
     TRY(orion_blob_copy(NULL, writer->end, &writer->allocator, &blob));
-    unsigned char *bytes = (unsigned char *)(uintptr_t)orion_blob_data(blob); /* ours alone until returned */
+    unsigned char *bytes =
+        (unsigned char *)(uintptr_t)orion_blob_data(blob); /* ours alone until returned */
     make_header(writer, bytes);
     for (size_t i = 0; i < writer->count; i++) {
         const entry *e = &writer->entries[i];
@@ -219,7 +236,8 @@ static orion_status save_entries(const orion_mil_blob_writer *w, orn_file *file,
     return ORION_OK;
 }
 
-orion_status orion_mil_blob_writer_save(const orion_mil_blob_writer *writer, const char *path, orion_diag *diag) {
+orion_status orion_mil_blob_writer_save(const orion_mil_blob_writer *writer, const char *path,
+                                        orion_diag *diag) {
     orn_file file;
     TRY(orn_file_begin(&file, path, &writer->allocator, diag));
     orion_status status = save_entries(writer, &file, diag);
@@ -230,10 +248,11 @@ orion_status orion_mil_blob_writer_save(const orion_mil_blob_writer *writer, con
 
 /* ---- reading ---- */
 
-static orion_status malformed(orion_diag *diag, const char *source, const char *field, uint64_t offset, const char *what,
-                              uint64_t found) {
-    orn_diag(diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_BLOB, source, 0, 0, field, "entry at %llu: %s %s (%llu)",
-             (unsigned long long)offset, field, what, (unsigned long long)found);
+static orion_status malformed(orion_diag *diag, const char *source, const char *field,
+                              uint64_t offset, const char *what, uint64_t found) {
+    orn_diag(diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_BLOB, source, 0, 0, field,
+             "entry at %llu: %s %s (%llu)", (unsigned long long)offset, field, what,
+             (unsigned long long)found);
     return ORION_ERROR_VERIFY;
 }
 
@@ -254,11 +273,12 @@ static orion_status check_header(const orion_blob *blob, const char *source, ori
 }
 
 /* Everything but the header. `out` is filled only if all is well. */
-static orion_status read_entry(const orion_blob *blob, uint64_t offset, uint32_t dtype, const char *source, orion_diag *diag,
-                               orion_mil_blob_entry *out) {
+static orion_status read_entry(const orion_blob *blob, uint64_t offset, uint32_t dtype,
+                               const char *source, orion_diag *diag, orion_mil_blob_entry *out) {
     size_t size = orion_blob_size(blob);
     if (offset < HEADER_BYTES || offset % ALIGN != 0) {
-        return malformed(diag, source, "offset", offset, "is not a multiple of 64 past the header", offset);
+        return malformed(diag, source, "offset", offset, "is not a multiple of 64 past the header",
+                         offset);
     }
     if (offset > size || size - offset < METADATA_BYTES) {
         return malformed(diag, source, "offset", offset, "is past the end of the file of", size);
@@ -271,28 +291,36 @@ static orion_status read_entry(const orion_blob *blob, uint64_t offset, uint32_t
                               .dtype = get32(m + 4)};
     uint64_t padding = get64(m + 24);
     uint32_t bits = storage_bits(e.dtype);
-    if (get32(m) != SENTINEL) return malformed(diag, source, "sentinel", offset, "is not 0xDEADBEEF", get32(m));
-    if (bits == 0) return malformed(diag, source, "dtype", offset, "is not one of the format's", e.dtype);
+    if (get32(m) != SENTINEL)
+        return malformed(diag, source, "sentinel", offset, "is not 0xDEADBEEF", get32(m));
+    if (bits == 0)
+        return malformed(diag, source, "dtype", offset, "is not one of the format's", e.dtype);
     if (dtype != ORION_MIL_DTYPE_NONE && e.dtype != dtype) {
         orn_diag(diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_BLOB, source, 0, 0, "dtype",
                  "entry at %llu: the file says %s, the program %s", (unsigned long long)offset,
-                 orion_mil_dtype_name((orion_mil_dtype)e.dtype), orion_mil_dtype_name((orion_mil_dtype)dtype));
+                 orion_mil_dtype_name((orion_mil_dtype)e.dtype),
+                 orion_mil_dtype_name((orion_mil_dtype)dtype));
         return ORION_ERROR_VERIFY;
     }
     if (e.data_offset % ALIGN != 0 || e.data_offset < HEADER_BYTES) {
-        return malformed(diag, source, "data offset", offset, "is not a multiple of 64 past the header", e.data_offset);
+        return malformed(diag, source, "data offset", offset,
+                         "is not a multiple of 64 past the header", e.data_offset);
     }
     if (e.data_offset > size || e.bytes > size - e.data_offset) {
         return malformed(diag, source, "size", offset, "does not fit into the file of", size);
     }
     if (e.data_offset < offset + METADATA_BYTES && e.data_offset + e.bytes > offset) {
-        return malformed(diag, source, "data offset", offset, "overlaps the metadata", e.data_offset);
+        return malformed(diag, source, "data offset", offset, "overlaps the metadata",
+                         e.data_offset);
     }
-    /* Before iOS 18 padding is a reserved field with junk; it counts only for dtypes below 8 bits. */
+    /* Before iOS 18 padding is a reserved field with junk; it counts only for dtypes below 8 bits.
+     */
     if (bits >= 8) padding = 0;
-    if (padding >= 8 || padding > e.bytes * 8) return malformed(diag, source, "padding", offset, "is 8 bits or more", padding);
+    if (padding >= 8 || padding > e.bytes * 8)
+        return malformed(diag, source, "padding", offset, "is 8 bits or more", padding);
     if ((e.bytes * 8 - padding) % bits != 0) {
-        return malformed(diag, source, "size", offset, "is not a whole number of elements", e.bytes);
+        return malformed(diag, source, "size", offset, "is not a whole number of elements",
+                         e.bytes);
     }
     e.padding_bits = (uint32_t)padding;
     e.elements = (e.bytes * 8 - padding) / bits;
@@ -301,7 +329,8 @@ static orion_status read_entry(const orion_blob *blob, uint64_t offset, uint32_t
 }
 
 orion_status orion_mil_blob_read(const orion_blob *blob, uint64_t offset, orion_mil_dtype dtype,
-                                 const orion_mil_blob_options *options, orion_diag *diag, orion_mil_blob_entry *out_entry) {
+                                 const orion_mil_blob_options *options, orion_diag *diag,
+                                 orion_mil_blob_entry *out_entry) {
     orion_mil_blob_options o;
     *out_entry = (orion_mil_blob_entry){.size = sizeof *out_entry};
     TRY(orn_check_size(options, &o, sizeof o));
@@ -309,8 +338,9 @@ orion_status orion_mil_blob_read(const orion_blob *blob, uint64_t offset, orion_
     return read_entry(blob, offset, (uint32_t)dtype, o.source, diag, out_entry);
 }
 
-orion_status orion_mil_blob_next(const orion_blob *blob, uint64_t *offset, const orion_mil_blob_options *options,
-                                 orion_diag *diag, orion_mil_blob_entry *out_entry) {
+orion_status orion_mil_blob_next(const orion_blob *blob, uint64_t *offset,
+                                 const orion_mil_blob_options *options, orion_diag *diag,
+                                 orion_mil_blob_entry *out_entry) {
     orion_mil_blob_options o;
     *out_entry = (orion_mil_blob_entry){.size = sizeof *out_entry};
     TRY(orn_check_size(options, &o, sizeof o));
@@ -324,7 +354,8 @@ orion_status orion_mil_blob_next(const orion_blob *blob, uint64_t *offset, const
         at = ORN_MAX(previous.data_offset + previous.bytes, previous.offset + METADATA_BYTES);
         at = (at + ALIGN - 1) / ALIGN * ALIGN;
     }
-    if (at >= size || (*offset == 0 && get32(orion_blob_data(blob)) == 0)) return ORION_ERROR_NOT_FOUND;
+    if (at >= size || (*offset == 0 && get32(orion_blob_data(blob)) == 0))
+        return ORION_ERROR_NOT_FOUND;
     TRY(read_entry(blob, at, ORION_MIL_DTYPE_NONE, o.source, diag, out_entry));
     *offset = at;
     return ORION_OK;

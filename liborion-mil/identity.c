@@ -45,8 +45,8 @@ static char *end_hex(sha256 *h, char *out) {
     return out;
 }
 
-void orion_mil_identity(const char *text, size_t length, const orion_mil_weights *weights, const void *options,
-                        size_t options_length, char *out_hex) {
+void orion_mil_identity(const char *text, size_t length, const orion_mil_weights *weights,
+                        const void *options, size_t options_length, char *out_hex) {
     sha256 h;
     sha256_start(&h);
     sha256_add(&h, text, length);

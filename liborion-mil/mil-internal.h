@@ -2,8 +2,9 @@
 /*
  * How a MIL program is stored, and what the files of liborion-mil share.
  *
- * A program is an arena with interned strings; types, values, arguments and attributes live there and are never freed singly.
- * Functions and statements are growing arrays, so no pointer to one survives adding another.
+ * A program is an arena with interned strings; types, values, arguments and attributes live there
+ * and are never freed singly. Functions and statements are growing arrays, so no pointer to one
+ * survives adding another.
  */
 #ifndef MIL_INTERNAL_H
 #define MIL_INTERNAL_H
@@ -76,7 +77,8 @@ struct orion_mil_function {
     uint32_t parameter_count, attribute_count, output_count;
     uint32_t line, column;
     uint32_t reserved;
-    orn_map names; /* name -> statement index, or MIL_PARAMETER | parameter index; the first definition */
+    orn_map names; /* name -> statement index, or MIL_PARAMETER | parameter index; the first
+                      definition */
 };
 #define MIL_PARAMETER 0x80000000u
 
@@ -107,6 +109,41 @@ bool mil_function_index(orion_mil_function *f);
 /* dtype by (pointer, length). */
 orion_mil_dtype mil_dtype_lookup(const char *name, size_t n);
 
+/* ---- ops.c: mil-ops.def as tables ---- */
+typedef enum mil_kind {
+    MIL_KIND_INT,
+    MIL_KIND_BOOL,
+    MIL_KIND_INTS,
+    MIL_KIND_DTYPE,
+    MIL_KIND_FLOAT,
+    MIL_KIND_FLOATX,
+    MIL_KIND_STRING,
+    MIL_KIND_MASK
+} mil_kind;
+
+typedef enum mil_role { MIL_ROLE_IN, MIL_ROLE_ATTR, MIL_ROLE_FIXED } mil_role;
+typedef enum mil_need {
+    MIL_NEED_ONE,
+    MIL_NEED_OPTIONAL,
+    MIL_NEED_MANY,
+    MIL_NEED_SAME,
+    MIL_NEED_ANY
+} mil_need;
+
+/* One argument of an op: an operand, an attribute or a fixed parameter. */
+typedef struct mil_row {
+    const char *name;  /* of the argument */
+    const char *attr;  /* ATTR: the IR's name */
+    const char *value; /* ATTR: the fallback; FIXED: the value */
+    uint16_t op;       /* orion_ir_op */
+    uint8_t role, kind, need;
+} mil_row;
+
+/* The rows of an IR op, contiguous; *count of them. NULL if the table has none. */
+const mil_row *mil_rows(orion_ir_op op, size_t *count);
+/* The MIL op of an IR op, or NULL; *hint is the prefix of its name attribute, or NULL. */
+const char *mil_op_name(orion_ir_op op, const char **hint);
+
 /* ---- print.c ---- */
 /* The shortest C99 hex float of v, e.g. 0x1.8p+1; inf, -inf, nan. buf >= 40; returns the length. */
 size_t mil_format_hex(char *buf, double v);
@@ -115,7 +152,7 @@ size_t mil_format_hex(char *buf, double v);
 /* Does a literal agree with the tensor type in front of it? Reports what does not. */
 bool mil_check_literal(const orion_mil_value *value, const char *source, orion_diag *diag);
 /* Names and uniqueness in one function. Adds to *violations. */
-orion_status mil_verify_function(const orion_mil_program *p, const orion_mil_function *f, orion_diag *diag,
-                                 size_t *violations);
+orion_status mil_verify_function(const orion_mil_program *p, const orion_mil_function *f,
+                                 orion_diag *diag, size_t *violations);
 
 #endif

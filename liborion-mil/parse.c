@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MIL text to a program: recursive descent over (pointer, length), one token of look-ahead, several errors per run.
+ * MIL text to a program: recursive descent over (pointer, length), one token of look-ahead, several
+ * errors per run.
  *
  *   program   := "program" "(" VERSION ")" [ attrs ] "{" { func } "}"
  *   func      := "func" IDENT [ "<" IDENT ">" ] "(" [ param { "," param } ] ")" [ attrs ]
  *                "{" { stmt } "}" "->" "(" [ IDENT { "," IDENT } ] ")" ";"
  *   param     := type IDENT
- *   stmt      := type IDENT { "," type IDENT } "=" IDENT [ "<" IDENT ">" ] "(" [ bind { "," bind } ] ")" [ attrs ] ";"
- *   attrs     := "[" [ bind { "," bind } ] "]"
- *   bind      := IDENT "=" value
- *   value     := type "(" value ")" | "[" values "]" | "(" values ")" | "{" [ pair { "," pair } ] "}"
- *              | "BLOBFILE" "(" "path" "=" value "," "offset" "=" value ")" | NUMBER | STRING | "true" | "false" | IDENT
- *   pair      := "{" value "," value "}"
- *   type      := DTYPE | "tensor" "<" DTYPE "," "[" [ dim { "," dim } ] "]" ">" | "list" "<" type [ "," dim ] ">"
- *              | "tuple" "<" type { "," type } ">" | "dict" "<" type "," type ">" | "state" "<" type ">"
- *   dim       := INT | "?" | IDENT
+ *   stmt      := type IDENT { "," type IDENT } "=" IDENT [ "<" IDENT ">" ] "(" [ bind { "," bind }
+ * ] ")" [ attrs ] ";" attrs     := "[" [ bind { "," bind } ] "]" bind      := IDENT "=" value value
+ * := type "(" value ")" | "[" values "]" | "(" values ")" | "{" [ pair { "," pair } ] "}" |
+ * "BLOBFILE" "(" "path" "=" value "," "offset" "=" value ")" | NUMBER | STRING | "true" | "false" |
+ * IDENT pair      := "{" value "," value "}" type      := DTYPE | "tensor" "<" DTYPE "," "[" [ dim
+ * { "," dim } ] "]" ">" | "list" "<" type [ "," dim ] ">" | "tuple" "<" type { "," type } ">" |
+ * "dict" "<" type "," type ">" | "state" "<" type ">" dim       := INT | "?" | IDENT
  *
- * After an error in a statement the parser goes on behind its semicolon. Lists are gathered on stacks that all levels share and
- * copied to the arena once, so time and memory are linear in the text.
+ * After an error in a statement the parser goes on behind its semicolon. Lists are gathered on
+ * stacks that all levels share and copied to the arena once, so time and memory are linear in the
+ * text.
  */
 #include "mil-internal.h"
 
@@ -129,7 +129,8 @@ static void lex_number(parser *p) {
     char previous = '\0';
     for (; p->at < p->end; previous = *p->at++) {
         char c = *p->at;
-        bool exponent = hex ? previous == 'p' || previous == 'P' : previous == 'e' || previous == 'E';
+        bool exponent =
+            hex ? previous == 'p' || previous == 'P' : previous == 'e' || previous == 'E';
         if (!is_ident(c) && !((c == '-' || c == '+') && exponent)) break;
     }
 }
@@ -156,7 +157,8 @@ static void next(parser *p) {
     } else {
         p->at++;
         p->tok.kind = T_PUNCT;
-        if (strchr("()[]{}<>,=;?", c) == NULL || c == '\0') bad(p, "a character that MIL does not use");
+        if (strchr("()[]{}<>,=;?", c) == NULL || c == '\0')
+            bad(p, "a character that MIL does not use");
     }
     p->tok.n = (size_t)(p->at - p->tok.at);
 }
@@ -173,7 +175,8 @@ static bool is(const parser *p, char c) {
 }
 
 static bool is_word(const parser *p, const char *word) {
-    return p->tok.kind == T_IDENT && p->tok.n == strlen(word) && memcmp(p->tok.at, word, p->tok.n) == 0;
+    return p->tok.kind == T_IDENT && p->tok.n == strlen(word) &&
+           memcmp(p->tok.at, word, p->tok.n) == 0;
 }
 
 /* ---- errors; all return false ---- */
@@ -186,7 +189,8 @@ static bool out_of_memory(parser *p) {
 static bool fail_at(parser *p, uint32_t line, uint32_t column, const char *text) {
     if (p->fatal != ORION_OK) return false;
     p->errors++;
-    orn_diag(p->diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_SYNTAX, p->source, line, column, NULL, "%s", text);
+    orn_diag(p->diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_SYNTAX, p->source, line, column, NULL,
+             "%s", text);
     return false;
 }
 
@@ -223,8 +227,8 @@ static bool expected(parser *p, const char *what) {
 
 static bool too_deep(parser *p) {
     if (p->fatal != ORION_OK) return false;
-    orn_diag(p->diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_LIMIT, p->source, p->tok.line, p->tok.column, NULL,
-             "nested deeper than %u", (unsigned)p->max_depth);
+    orn_diag(p->diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_LIMIT, p->source, p->tok.line,
+             p->tok.column, NULL, "nested deeper than %u", (unsigned)p->max_depth);
     p->fatal = ORION_ERROR_BUDGET;
     return false;
 }
@@ -278,7 +282,8 @@ static int hex_digit(char c) {
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* The common hex floats (mantissa of at most 53 bits), exactly and fast. False: leave it to the general parser. */
+/* The common hex floats (mantissa of at most 53 bits), exactly and fast. False: leave it to the
+ * general parser. */
 static bool quick_hex(const char *s, size_t n, double *out) {
     const char *end = s + n;
     bool negative = s < end && *s == '-';
@@ -317,7 +322,8 @@ static bool parse_number(parser *p, orion_mil_value *out) {
     if (orn_parse_i64(s, n, &out->u.i)) {
         out->form = ORION_MIL_VALUE_INT;
     } else if (hex ? quick_hex(s, n, &v) || orn_parse_f64(s, n, &v) : orn_parse_f64(s, n, &v)) {
-        if (isinf(v) && memchr(s, 'i', n) == NULL) return fail_at(p, out->line, out->column, "the number is too large");
+        if (isinf(v) && memchr(s, 'i', n) == NULL)
+            return fail_at(p, out->line, out->column, "the number is too large");
         out->form = ORION_MIL_VALUE_FLOAT;
         out->flags = hex ? MIL_VALUE_HEX : 0;
         out->u.f = v;
@@ -349,7 +355,9 @@ static bool parse_string(parser *p, const char **out) {
                 s++;
             } else if (e == 'x' && end - s >= 4 && hex_digit(s[2]) >= 0 && hex_digit(s[3]) >= 0) {
                 int byte = hex_digit(s[2]) * 16 + hex_digit(s[3]);
-                if (byte == 0) return fail_at(p, p->tok.line, p->tok.column, "a string must not contain \\x00");
+                if (byte == 0)
+                    return fail_at(p, p->tok.line, p->tok.column,
+                                   "a string must not contain \\x00");
                 orn_text_char(t, (char)byte);
                 s += 3;
             } else {
@@ -368,7 +376,8 @@ static bool parse_string(parser *p, const char **out) {
 static bool parse_dim(parser *p) {
     mil_dim dim = {0, NULL};
     if (p->tok.kind == T_NUMBER) {
-        if (!orn_parse_i64(p->tok.at, p->tok.n, &dim.extent) || dim.extent < 0) return expected(p, "an extent");
+        if (!orn_parse_i64(p->tok.at, p->tok.n, &dim.extent) || dim.extent < 0)
+            return expected(p, "an extent");
         next(p);
     } else if (is(p, '?')) {
         dim = (mil_dim){ORION_MIL_DIM_UNKNOWN, mil_intern(p->program, "?", 1)};
@@ -383,7 +392,8 @@ static bool parse_dim(parser *p) {
 
 static bool parse_dtype(parser *p, orion_mil_type *type) {
     type->form = ORION_MIL_TYPE_TENSOR;
-    type->dtype = (uint16_t)(p->tok.kind == T_IDENT ? mil_dtype_lookup(p->tok.at, p->tok.n) : ORION_MIL_DTYPE_NONE);
+    type->dtype = (uint16_t)(p->tok.kind == T_IDENT ? mil_dtype_lookup(p->tok.at, p->tok.n)
+                                                    : ORION_MIL_DTYPE_NONE);
     if (type->dtype == ORION_MIL_DTYPE_NONE) return expected(p, "an element type");
     next(p);
     return true;
@@ -471,7 +481,8 @@ static bool parse_type(parser *p, const orion_mil_type **out) {
 
 static bool parse_value(parser *p, orion_mil_value *out, bool in_literal);
 
-static bool parse_values(parser *p, orion_mil_value *out, uint16_t form, char close, bool in_literal) {
+static bool parse_values(parser *p, orion_mil_value *out, uint16_t form, char close,
+                         bool in_literal) {
     size_t mark = p->values.count;
     next(p);
     while (!is(p, close)) {
@@ -521,9 +532,12 @@ static bool parse_blob(parser *p, orion_mil_value *out) {
         orion_mil_value *item = &items[path ? 0 : 1];
         token at = p->tok;
         if (!parse_value(p, item, true)) return false;
-        bool good = path ? item->form == ORION_MIL_VALUE_STRING : item->form == ORION_MIL_VALUE_INT && item->u.i >= 0;
+        bool good = path ? item->form == ORION_MIL_VALUE_STRING
+                         : item->form == ORION_MIL_VALUE_INT && item->u.i >= 0;
         if (!good) {
-            return fail_at(p, at.line, at.column, path ? "the path must be a string" : "the offset must be an integer >= 0");
+            return fail_at(p, at.line, at.column,
+                           path ? "the path must be a string"
+                                : "the offset must be an integer >= 0");
         }
     }
     out->form = ORION_MIL_VALUE_BLOB;
@@ -556,7 +570,8 @@ static bool parse_value_inside(parser *p, orion_mil_value *out, bool in_literal)
         if (!parse_type(p, &type) || !eat(p, '(')) return false;
         token at = p->tok;
         if (!parse_value(p, out, true)) return false;
-        if (out->type != NULL) return fail_at(p, at.line, at.column, "expected a plain value, found a second type");
+        if (out->type != NULL)
+            return fail_at(p, at.line, at.column, "expected a plain value, found a second type");
         out->type = type;
         return eat(p, ')');
     }
@@ -589,7 +604,8 @@ static bool parse_bindings(parser *p, char close, const mil_binding **out, size_
     while (!is(p, close)) {
         mil_binding b;
         if (p->bindings.count != mark && !eat(p, ',')) return false;
-        if (!ident(p, "a name", &b.name) || !eat(p, '=') || !parse_value(p, &b.value, false)) return false;
+        if (!ident(p, "a name", &b.name) || !eat(p, '=') || !parse_value(p, &b.value, false))
+            return false;
         if (!PUSH(p, bindings, b)) return false;
     }
     next(p);
@@ -642,7 +658,9 @@ static bool parse_statement(parser *p, orion_mil_statement *s) {
 /* Behind the next semicolon, or at the brace that ends the function. */
 static void recover(parser *p) {
     p->values.count = p->bindings.count = p->ports.count = p->types.count = p->dims.count = 0;
-    while (p->tok.kind != T_END && !is(p, ';') && !is_word(p, "func") && !(is(p, '}') && peek(p) == '-')) next(p);
+    while (p->tok.kind != T_END && !is(p, ';') && !is_word(p, "func") &&
+           !(is(p, '}') && peek(p) == '-'))
+        next(p);
     if (is(p, ';')) next(p);
 }
 
@@ -668,7 +686,9 @@ static bool parse_outputs(parser *p, orion_mil_function *f) {
 static bool parse_function(parser *p, orion_mil_function *f) {
     f->line = p->tok.line;
     f->column = p->tok.column;
-    if (!eat_word(p, "func") || !ident(p, "a function name", &f->name) || !parse_opset(p, &f->opset)) return false;
+    if (!eat_word(p, "func") || !ident(p, "a function name", &f->name) ||
+        !parse_opset(p, &f->opset))
+        return false;
     if (!eat(p, '(')) return false;
     while (!is(p, ')')) {
         if (p->ports.count != 0 && !eat(p, ',')) return false;
@@ -676,7 +696,9 @@ static bool parse_function(parser *p, orion_mil_function *f) {
     }
     next(p);
     f->parameter_count = (uint32_t)p->ports.count;
-    if (!POP(p, ports, 0, f->parameters) || !parse_attributes(p, &f->attributes, &f->attribute_count)) return false;
+    if (!POP(p, ports, 0, f->parameters) ||
+        !parse_attributes(p, &f->attributes, &f->attribute_count))
+        return false;
     if (!eat(p, '{')) return false;
     while (going(p) && !is(p, '}') && p->tok.kind != T_END && !is_word(p, "func")) {
         orion_mil_statement *s = mil_statement_add(p->program, f);
@@ -697,8 +719,8 @@ static bool parse_version(parser *p) {
         digits += is_digit(p->tok.at[i]);
         points += p->tok.at[i] == '.';
     }
-    bool good = p->tok.kind == T_NUMBER && points == 1 && digits == p->tok.n - 1 && is_digit(p->tok.at[0]) &&
-                is_digit(p->tok.at[p->tok.n - 1]);
+    bool good = p->tok.kind == T_NUMBER && points == 1 && digits == p->tok.n - 1 &&
+                is_digit(p->tok.at[0]) && is_digit(p->tok.at[p->tok.n - 1]);
     if (!good) return expected(p, "a version such as 1.3");
     p->program->version = mil_intern(p->program, p->tok.at, p->tok.n);
     if (p->program->version == NULL) return out_of_memory(p);
@@ -731,15 +753,19 @@ static void parse_program(parser *p) {
     if (p->tok.kind != T_END) expected(p, "the end of the text");
 }
 
-orion_status orion_mil_parse(const char *text, size_t length, const char *source, const orion_mil_parse_options *options,
-                             const orion_allocator *allocator, orion_diag *diag, orion_mil_program **out_program) {
+orion_status orion_mil_parse(const char *text, size_t length, const char *source,
+                             const orion_mil_parse_options *options,
+                             const orion_allocator *allocator, orion_diag *diag,
+                             orion_mil_program **out_program) {
     orion_mil_parse_options o;
     *out_program = NULL;
     TRY(orn_check_size(options, &o, sizeof o));
-    uint64_t max_bytes = o.max_bytes == 0 ? (uint64_t)256 << 20 : ORN_MIN(o.max_bytes, (uint64_t)UINT32_MAX);
+    uint64_t max_bytes =
+        o.max_bytes == 0 ? (uint64_t)256 << 20 : ORN_MIN(o.max_bytes, (uint64_t)UINT32_MAX);
     if (length > max_bytes) {
         orn_diag(diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_LIMIT, source, 0, 0, NULL,
-                 "the text has %zu bytes, at most %llu are allowed", length, (unsigned long long)max_bytes);
+                 "the text has %zu bytes, at most %llu are allowed", length,
+                 (unsigned long long)max_bytes);
         return ORION_ERROR_BUDGET;
     }
     orion_mil_program *program = mil_program_new(allocator);
@@ -771,7 +797,9 @@ orion_status orion_mil_parse(const char *text, size_t length, const char *source
     orn_free(&p.allocator, p.types.items, p.types.capacity * sizeof *p.types.items);
     orn_free(&p.allocator, p.dims.items, p.dims.capacity * sizeof *p.dims.items);
     orn_text_free(&p.string);
-    orion_status status = p.fatal != ORION_OK ? p.fatal : p.errors != 0 ? ORION_ERROR_SYNTAX : ORION_OK;
+    orion_status status = p.fatal != ORION_OK ? p.fatal
+                          : p.errors != 0     ? ORION_ERROR_SYNTAX
+                                              : ORION_OK;
     if (status != ORION_OK) {
         orion_mil_program_destroy(&program);
         return status;

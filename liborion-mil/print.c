@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A program to canonical MIL text, in its own spelling or wholly terse or verbose; laid out as Apple's compiler prints it. */
+/* A program to canonical MIL text, in its own spelling or wholly terse or verbose; laid out as
+ * Apple's compiler prints it. */
 #include "mil-internal.h"
 
 #include <math.h>
@@ -43,7 +44,8 @@ size_t mil_format_hex(char *buf, double v) {
     buf[n++] = v == 0 ? '0' : '1';
     uint64_t fraction = bits & (((uint64_t)1 << 52) - 1);
     if (fraction != 0) buf[n++] = '.';
-    for (; fraction != 0; fraction = (fraction << 4) & (((uint64_t)1 << 52) - 1)) buf[n++] = digits[fraction >> 48];
+    for (; fraction != 0; fraction = (fraction << 4) & (((uint64_t)1 << 52) - 1))
+        buf[n++] = digits[fraction >> 48];
     buf[n++] = 'p';
     buf[n++] = exponent < 0 ? '-' : '+';
     unsigned e = (unsigned)(exponent < 0 ? -exponent : exponent);
@@ -242,17 +244,20 @@ static void print_function(printer *p, const orion_mil_function *f) {
     puts_(p, ");\n");
 }
 
-orion_status orion_mil_print(const orion_mil_program *program, const orion_mil_print_options *options,
-                             const orion_writer *writer) {
+orion_status orion_mil_print(const orion_mil_program *program,
+                             const orion_mil_print_options *options, const orion_writer *writer) {
     orion_mil_print_options o;
     TRY(orn_check_size(options, &o, sizeof o));
-    if (o.dialect != ORION_MIL_AS_IS && o.dialect != ORION_MIL_IOS16 && o.dialect != ORION_MIL_IOS18) {
+    if (o.dialect != ORION_MIL_AS_IS && o.dialect != ORION_MIL_IOS16 &&
+        o.dialect != ORION_MIL_IOS18) {
         return ORION_ERROR_INVALID_ARGUMENT;
     }
     printer p = {.writer = writer, .dialect = o.dialect};
     orn_text_init(&p.text, &program->arena.allocator);
     puts_(&p, "program(");
-    puts_(&p, o.dialect == ORION_MIL_AS_IS ? program->version : o.dialect == ORION_MIL_IOS16 ? "1.0" : "1.3");
+    puts_(&p, o.dialect == ORION_MIL_AS_IS   ? program->version
+              : o.dialect == ORION_MIL_IOS16 ? "1.0"
+                                             : "1.3");
     puts_(&p, ")\n");
     print_attributes(&p, program->attributes, program->attribute_count);
     puts_(&p, program->attribute_count != 0 ? "\n{\n" : "{\n");

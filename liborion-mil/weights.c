@@ -13,7 +13,8 @@ struct orion_mil_weights {
     size_t count, capacity;
 };
 
-orion_status orion_mil_weights_create(const orion_allocator *allocator, orion_mil_weights **out_weights) {
+orion_status orion_mil_weights_create(const orion_allocator *allocator,
+                                      orion_mil_weights **out_weights) {
     orion_allocator a = orn_allocator(allocator);
     orion_mil_weights *w = orn_zalloc(&a, sizeof *w);
     *out_weights = w;
@@ -51,7 +52,8 @@ static size_t lower_bound(const orion_mil_weights *w, const char *path) {
 orion_status orion_mil_weights_add(orion_mil_weights *weights, const char *path, orion_blob *blob) {
     orion_mil_weights *w = weights;
     size_t at = lower_bound(w, path);
-    if (*path == '\0' || (at < w->count && strcmp(w->files[at].path, path) == 0)) return ORION_ERROR_INVALID_ARGUMENT;
+    if (*path == '\0' || (at < w->count && strcmp(w->files[at].path, path) == 0))
+        return ORION_ERROR_INVALID_ARGUMENT;
     if (!ORN_GROW(&w->allocator, w->files, w->capacity, w->count + 1)) return ORION_ERROR_NO_MEMORY;
     char *copy = orn_strdup(&w->allocator, path);
     if (copy == NULL) return ORION_ERROR_NO_MEMORY;
@@ -64,7 +66,9 @@ orion_status orion_mil_weights_add(orion_mil_weights *weights, const char *path,
 orion_blob *orion_mil_weights_find(const orion_mil_weights *weights, const char *path) {
     if (weights == NULL) return NULL;
     size_t at = lower_bound(weights, path);
-    return at < weights->count && strcmp(weights->files[at].path, path) == 0 ? weights->files[at].blob : NULL;
+    return at < weights->count && strcmp(weights->files[at].path, path) == 0
+               ? weights->files[at].blob
+               : NULL;
 }
 
 size_t orion_mil_weights_count(const orion_mil_weights *weights) {

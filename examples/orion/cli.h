@@ -2,8 +2,9 @@
 /*
  * What the subcommands of `orion` share: options, messages, the progress bar and the loss curve.
  *
- * Standard output carries results alone (generated text, or one JSON object per line with --json); everything else goes to
- * standard error. Exit codes: 0 done, 1 failed (a file, the data, the device), 2 wrong command line, 130 interrupted.
+ * Standard output carries results alone (generated text, or one JSON object per line with --json);
+ * everything else goes to standard error. Exit codes: 0 done, 1 failed (a file, the data, the
+ * device), 2 wrong command line, 130 interrupted.
  */
 #ifndef CLI_H
 #define CLI_H
@@ -13,41 +14,37 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum {
-    EXIT_DONE = 0,
-    EXIT_FAILED = 1,
-    EXIT_USAGE = 2,
-    EXIT_INTERRUPTED = 130
-};
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
 /* ---- options (options.c) ---- */
 
 typedef enum option_kind {
-    OPTION_FLAG,   /* --name           bool *      */
-    OPTION_TEXT,   /* --name VALUE     const char ** */
-    OPTION_UINT,   /* --name N         uint64_t *  with min and max */
-    OPTION_NUMBER  /* --name X         double *    with min and max */
+    OPTION_FLAG,  /* --name           bool *      */
+    OPTION_TEXT,  /* --name VALUE     const char ** */
+    OPTION_UINT,  /* --name N         uint64_t *  with min and max */
+    OPTION_NUMBER /* --name X         double *    with min and max */
 } option_kind;
 
 typedef struct option {
-    const char *name;    /* without the dashes */
-    const char *value;   /* what the help calls the value; NULL for flags */
+    const char *name;  /* without the dashes */
+    const char *value; /* what the help calls the value; NULL for flags */
     const char *help;
     void *into;
-    double min, max;     /* of OPTION_UINT and OPTION_NUMBER, inclusive */
+    double min, max; /* of OPTION_UINT and OPTION_NUMBER, inclusive */
     option_kind kind;
-    bool given;          /* set by parse_options */
+    bool given; /* set by parse_options */
 } option;
 
 typedef struct command {
     const char *name, *summary;
-    const char *usage;    /* the lines after "usage: " */
-    const char *details;  /* what it does, examples */
+    const char *usage;   /* the lines after "usage: " */
+    const char *details; /* what it does, examples */
 } command;
 
 typedef enum parse_result { PARSE_OK, PARSE_HELP, PARSE_ERROR } parse_result;
 
-/* Parse argv[0..argc) (after the subcommand). --help prints the help to standard output; an error prints one line. */
+/* Parse argv[0..argc) (after the subcommand). --help prints the help to standard output; an error
+ * prints one line. */
 parse_result parse_options(const command *c, option *options, size_t count, int argc, char **argv);
 const option *find_option(const option *options, size_t count, const char *name);
 
@@ -99,10 +96,11 @@ typedef struct curve {
 bool curve_add(curve *c, double step, double loss);
 void curve_free(curve *c);
 /*
- * Write the curve as one self-contained SVG (atomically): raw losses, their moving average, and a dashed line at `reference` with
- * its label (NAN: none). False with a message on standard error.
+ * Write the curve as one self-contained SVG (atomically): raw losses, their moving average, and a
+ * dashed line at `reference` with its label (NAN: none). False with a message on standard error.
  */
-bool curve_write_svg(const curve *c, const char *path, const char *title, double reference, const char *label);
+bool curve_write_svg(const curve *c, const char *path, const char *title, double reference,
+                     const char *label);
 
 /* ---- subcommands ---- */
 int cmd_train(int argc, char **argv);

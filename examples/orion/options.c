@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Command-line options from a table, one-line complaints, JSON fragments, interrupts and the clock. */
+/* Command-line options from a table, one-line complaints, JSON fragments, interrupts and the clock.
+ */
 #define _POSIX_C_SOURCE 200809L
 #include "cli.h"
 
@@ -19,11 +20,13 @@ const option *find_option(const option *options, size_t count, const char *name)
 }
 
 static void print_help(const command *c, const option *options, size_t count) {
-    printf("orion %s - %s\n\nusage: %s\n\n%s\n\noptions:\n", c->name, c->summary, c->usage, c->details);
+    printf("orion %s - %s\n\nusage: %s\n\n%s\n\noptions:\n", c->name, c->summary, c->usage,
+           c->details);
     for (size_t i = 0; i < count; i++) {
         const option *o = &options[i];
         char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", o->name, o->value == NULL ? "" : " ", o->value == NULL ? "" : o->value);
+        snprintf(left, sizeof left, "--%s%s%s", o->name, o->value == NULL ? "" : " ",
+                 o->value == NULL ? "" : o->value);
         printf("  %-24s %s\n", left, o->help);
     }
     printf("  %-24s %s\n", "--help", "show this help");
@@ -45,8 +48,8 @@ static parse_result take_value(const command *c, option *o, const char *text) {
     case OPTION_UINT: {
         uint64_t n;
         if (!parse_uint(text, &n) || (double)n < o->min || (double)n > o->max) {
-            complain("%s: --%s wants a whole number from %.0f to %.0f, not '%s'", c->name, o->name, o->min, o->max,
-                     text);
+            complain("%s: --%s wants a whole number from %.0f to %.0f, not '%s'", c->name, o->name,
+                     o->min, o->max, text);
             return PARSE_ERROR;
         }
         *(uint64_t *)o->into = n;
@@ -56,7 +59,8 @@ static parse_result take_value(const command *c, option *o, const char *text) {
         char *end;
         number = strtod(text, &end);
         if (end == text || *end != '\0' || !(number >= o->min && number <= o->max)) {
-            complain("%s: --%s wants a number from %g to %g, not '%s'", c->name, o->name, o->min, o->max, text);
+            complain("%s: --%s wants a number from %g to %g, not '%s'", c->name, o->name, o->min,
+                     o->max, text);
             return PARSE_ERROR;
         }
         *(double *)o->into = number;
@@ -84,10 +88,12 @@ parse_result parse_options(const command *c, option *options, size_t count, int 
         size_t length = equals == NULL ? strlen(arg + 2) : (size_t)(equals - arg - 2);
         option *o = NULL;
         for (size_t k = 0; k < count && o == NULL; k++) {
-            if (strlen(options[k].name) == length && memcmp(options[k].name, arg + 2, length) == 0) o = &options[k];
+            if (strlen(options[k].name) == length && memcmp(options[k].name, arg + 2, length) == 0)
+                o = &options[k];
         }
         if (o == NULL) {
-            complain("%s: unknown option '%.*s'; try 'orion %s --help'", c->name, (int)length + 2, arg, c->name);
+            complain("%s: unknown option '%.*s'; try 'orion %s --help'", c->name, (int)length + 2,
+                     arg, c->name);
             return PARSE_ERROR;
         }
         const char *value = equals == NULL ? NULL : equals + 1;
@@ -123,7 +129,8 @@ int report(const orion_diag *diag, orion_status status, const char *doing) {
     }
     fflush(stderr);
     orion_writer writer = orion_writer_fd(fileno(stderr));
-    if (orion_diag_print(diag, &writer) != ORION_OK) complain("%s: %s", doing, orion_status_string(status));
+    if (orion_diag_print(diag, &writer) != ORION_OK)
+        complain("%s: %s", doing, orion_status_string(status));
     return EXIT_FAILED;
 }
 

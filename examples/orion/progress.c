@@ -69,8 +69,9 @@ void progress_update(progress *p, uint64_t done, const char *detail) {
     if (!last && now - p->drawn < redraw_seconds) return;
     p->drawn = now;
     char tail[256];
-    int tail_length = snprintf(tail, sizeof tail, " %llu/%llu  %s  %s left", (unsigned long long)done,
-                               (unsigned long long)p->total, detail, left);
+    int tail_length =
+        snprintf(tail, sizeof tail, " %llu/%llu  %s  %s left", (unsigned long long)done,
+                 (unsigned long long)p->total, detail, left);
     int room = terminal_width() - 1 - (int)strlen(p->what) - 1 - tail_length;
     int bar = room < 8 ? 0 : room > 40 ? 40 : room;
     int full = p->total == 0 ? 0 : (int)((double)bar * (double)done / (double)p->total);

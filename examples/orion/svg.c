@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The loss curve as one self-contained SVG: axes with round ticks, raw losses, moving average, a reference line. */
+/* The loss curve as one self-contained SVG: axes with round ticks, raw losses, moving average, a
+ * reference line. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli.h"
 
@@ -34,7 +35,8 @@ void curve_free(curve *c) {
     *c = (curve){0};
 }
 
-/* The round number (1, 2 or 5 times a power of ten) that gives at most `count` ticks over `range`. */
+/* The round number (1, 2 or 5 times a power of ten) that gives at most `count` ticks over `range`.
+ */
 static double tick_step(double range, int count) {
     double raw = range / count, power = pow(10, floor(log10(raw)));
     double lead = raw / power;
@@ -67,7 +69,8 @@ static void write_escaped(FILE *out, const char *s) {
 
 static void write_axes(FILE *out, const frame *f, const char *title) {
     fprintf(out,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
+            "height=\"%d\" "
             "font-family=\"system-ui,sans-serif\" font-size=\"12\">\n"
             "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n"
             "<text x=\"%d\" y=\"26\" font-size=\"16\" font-weight=\"600\">",
@@ -84,7 +87,8 @@ static void write_axes(FILE *out, const frame *f, const char *title) {
     }
     fputs("</g>\n<g fill=\"#555\" text-anchor=\"middle\">\n", out);
     for (double x = ceil(f->x0 / dx) * dx; x <= f->x1 * 1.0001; x += dx) {
-        fprintf(out, "<text x=\"%.1f\" y=\"%d\">%g</text>\n", place_x(f, x), HEIGHT - BOTTOM + 18, x);
+        fprintf(out, "<text x=\"%.1f\" y=\"%d\">%g</text>\n", place_x(f, x), HEIGHT - BOTTOM + 18,
+                x);
     }
     fprintf(out,
             "<text x=\"%d\" y=\"%d\">step</text>\n"
@@ -92,7 +96,8 @@ static void write_axes(FILE *out, const frame *f, const char *title) {
             (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, (TOP + HEIGHT - BOTTOM) / 2);
 }
 
-static void write_line(FILE *out, const frame *f, const curve *c, size_t window, const char *style) {
+static void write_line(FILE *out, const frame *f, const curve *c, size_t window,
+                       const char *style) {
     fprintf(out, "<path fill=\"none\" %s d=\"", style);
     double sum = 0;
     size_t in_window = 0;
@@ -108,7 +113,8 @@ static void write_line(FILE *out, const frame *f, const curve *c, size_t window,
     fputs("\"/>\n", out);
 }
 
-static void write_svg(FILE *out, const curve *c, const char *title, double reference, const char *label) {
+static void write_svg(FILE *out, const curve *c, const char *title, double reference,
+                      const char *label) {
     frame f = {.x0 = c->count ? c->steps[0] : 0, .x1 = c->count ? c->steps[c->count - 1] : 1};
     if (f.x1 <= f.x0) f.x1 = f.x0 + 1;
     double top = isfinite(reference) ? reference : 0;
@@ -122,7 +128,8 @@ static void write_svg(FILE *out, const curve *c, const char *title, double refer
         fprintf(out,
                 "<path d=\"M%d %.1fH%d\" stroke=\"#b5651d\" stroke-dasharray=\"6 4\"/>\n"
                 "<text x=\"%d\" y=\"%.1f\" fill=\"#b5651d\" text-anchor=\"end\">",
-                LEFT, place_y(&f, reference), WIDTH - RIGHT, WIDTH - RIGHT, place_y(&f, reference) - 6);
+                LEFT, place_y(&f, reference), WIDTH - RIGHT, WIDTH - RIGHT,
+                place_y(&f, reference) - 6);
         write_escaped(out, label);
         fputs("</text>\n", out);
     }
@@ -134,7 +141,8 @@ static void write_svg(FILE *out, const curve *c, const char *title, double refer
     fputs("</svg>\n", out);
 }
 
-bool curve_write_svg(const curve *c, const char *path, const char *title, double reference, const char *label) {
+bool curve_write_svg(const curve *c, const char *path, const char *title, double reference,
+                     const char *label) {
     size_t length = strlen(path);
     char *temporary = malloc(length + 12);
     if (temporary == NULL) {

@@ -8,8 +8,8 @@
  *     orion_ane_program *program;
  *     orion_ane_run *run;
  *     orion_ane_tensor *x, *y;
- *     orion_ane_device_open(orion_ane_device_options(.backend = ORION_ANE_BACKEND_CPU, .threads = 2), diag, &device);
- *     orion_ane_program_compile_graph(device, graph, diag, &program);
+ *     orion_ane_device_open(orion_ane_device_options(.backend = ORION_ANE_BACKEND_CPU, .threads =
+ * 2), diag, &device); orion_ane_program_compile_graph(device, graph, diag, &program);
  *     orion_ane_tensor_create_for(program, "x", diag, &x);
  *     orion_ane_tensor_create_for(program, "y", diag, &y);
  *     orion_ane_run_create(program, &run);
@@ -20,8 +20,9 @@
  *     orion_ane_tensor_read(y, ORION_IR_F32, result, sizeof result, diag);
  * @endcode
  *
- * Threads: device and program are immutable and shareable (reference-counted); a tensor and a run are externally synchronised.
- * Two runs of one program may execute at the same time if they share no written tensor.
+ * Threads: device and program are immutable and shareable (reference-counted); a tensor and a run
+ * are externally synchronised. Two runs of one program may execute at the same time if they share
+ * no written tensor.
  */
 #ifndef ORION_ANE_H
 #define ORION_ANE_H
@@ -59,9 +60,10 @@ ORION_API ORION_MUST_CHECK orion_status orion_ane_backend_from_name(const char *
 
 typedef struct orion_ane_device_options {
     size_t size;
-    const orion_allocator *ORION_NULLABLE allocator; /**< NULL: libc; used by everything made from the device */
-    uint32_t backend;       /**< an orion_ane_backend */
-    uint32_t threads;       /**< CPU workers including the caller; 0: one. Results do not depend on it */
+    const orion_allocator
+        *ORION_NULLABLE allocator; /**< NULL: libc; used by everything made from the device */
+    uint32_t backend;              /**< an orion_ane_backend */
+    uint32_t threads; /**< CPU workers including the caller; 0: one. Results do not depend on it */
     uint32_t cache_entries; /**< programs kept in the in-memory cache; 0: 64 */
     uint32_t reserved;
 } orion_ane_device_options;
@@ -76,8 +78,8 @@ typedef struct orion_ane_run orion_ane_run;
 
 /**
  * Open a device.
- * @return ORION_OK; ORION_ERROR_UNSUPPORTED if the back end is not there (the diagnostic says why); ORION_ERROR_NO_MEMORY;
- *         ORION_ERROR_INVALID_ARGUMENT for more than 256 threads; ORION_ERROR_ABI
+ * @return ORION_OK; ORION_ERROR_UNSUPPORTED if the back end is not there (the diagnostic says why);
+ * ORION_ERROR_NO_MEMORY; ORION_ERROR_INVALID_ARGUMENT for more than 256 threads; ORION_ERROR_ABI
  */
 ORION_API ORION_MUST_CHECK orion_status
 orion_ane_device_open(const orion_ane_device_options *ORION_NULLABLE options,
@@ -93,9 +95,10 @@ typedef struct orion_ane_cache_stats {
     size_t size;
     uint64_t hits, misses, evictions, entries;
 } orion_ane_cache_stats;
-/** Fill `out_stats`, whose `size` the caller has set. @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT for a bad size */
-ORION_API ORION_MUST_CHECK orion_status orion_ane_device_cache_stats(const orion_ane_device *device,
-                                                                     orion_ane_cache_stats *out_stats);
+/** Fill `out_stats`, whose `size` the caller has set. @return ORION_OK;
+ * ORION_ERROR_INVALID_ARGUMENT for a bad size */
+ORION_API ORION_MUST_CHECK orion_status
+orion_ane_device_cache_stats(const orion_ane_device *device, orion_ane_cache_stats *out_stats);
 /** Forget cached programs; those in use live on. */
 ORION_API void orion_ane_device_cache_clear(orion_ane_device *device);
 
@@ -106,31 +109,34 @@ typedef struct orion_ane_source {
     size_t size;
     const char *text; /**< MIL text */
     size_t length;
-    const char *ORION_NULLABLE name;                  /**< for diagnostics */
-    const orion_mil_weights *ORION_NULLABLE weights;  /**< files that BLOBFILE refers to; NULL: none */
-    const char *ORION_NULLABLE function;              /**< NULL: "main" */
+    const char *ORION_NULLABLE name; /**< for diagnostics */
+    const orion_mil_weights
+        *ORION_NULLABLE weights;         /**< files that BLOBFILE refers to; NULL: none */
+    const char *ORION_NULLABLE function; /**< NULL: "main" */
 } orion_ane_source;
 
 /**
  * Compile a program, or find it in the device's cache (same text, weights and function).
- * @return ORION_OK; ORION_ERROR_SYNTAX if the text does not parse; ORION_ERROR_VERIFY / ORION_ERROR_UNSUPPORTED naming the op and
- *         line that the device cannot take; ORION_ERROR_COMPILE; ORION_ERROR_NO_MEMORY
+ * @return ORION_OK; ORION_ERROR_SYNTAX if the text does not parse; ORION_ERROR_VERIFY /
+ * ORION_ERROR_UNSUPPORTED naming the op and line that the device cannot take; ORION_ERROR_COMPILE;
+ * ORION_ERROR_NO_MEMORY
  */
 ORION_API ORION_MUST_CHECK orion_status orion_ane_program_compile(orion_ane_device *device,
                                                                   const orion_ane_source *source,
                                                                   orion_diag *ORION_NULLABLE diag,
                                                                   orion_ane_program **out_program);
-/** Lower a graph to MIL text and weights for the device, then orion_ane_program_compile: the one path, in one call. */
-ORION_API ORION_MUST_CHECK orion_status orion_ane_program_compile_graph(orion_ane_device *device,
-                                                                        const orion_ir_graph *graph,
-                                                                        orion_diag *ORION_NULLABLE diag,
-                                                                        orion_ane_program **out_program);
+/** Lower a graph to MIL text and weights for the device, then orion_ane_program_compile: the one
+ * path, in one call. */
+ORION_API ORION_MUST_CHECK orion_status
+orion_ane_program_compile_graph(orion_ane_device *device, const orion_ir_graph *graph,
+                                orion_diag *ORION_NULLABLE diag, orion_ane_program **out_program);
 ORION_API orion_ane_program *orion_ane_program_ref(orion_ane_program *program);
 ORION_API void orion_ane_program_unref(orion_ane_program **program);
 /** The 194-character identity of text, weights and options. */
 ORION_API const char *orion_ane_program_identity(const orion_ane_program *program);
 
-/** A named input or output of a compiled program; layout as the program wants it. Strings borrowed from the program. */
+/** A named input or output of a compiled program; layout as the program wants it. Strings borrowed
+ * from the program. */
 typedef struct orion_ane_port {
     size_t size;
     const char *name;
@@ -138,50 +144,52 @@ typedef struct orion_ane_port {
     int64_t strides[ORION_IR_RANK_MAX]; /**< in bytes, per axis; 0 beyond the rank */
     size_t bytes;                       /**< smallest tensor that can be bound */
     uint32_t is_output;
-    uint32_t alias; /**< output: 1 + index of the input port it may share a tensor with (updated in place); 0: none */
+    uint32_t alias; /**< output: 1 + index of the input port it may share a tensor with (updated in
+                       place); 0: none */
 } orion_ane_port;
 ORION_API size_t orion_ane_program_port_count(const orion_ane_program *program);
-/** Port i (inputs first, each in the program's order). @return ORION_OK; ORION_ERROR_NOT_FOUND past the end */
-ORION_API ORION_MUST_CHECK orion_status orion_ane_program_port(const orion_ane_program *program, size_t i,
-                                                               orion_ane_port *out_port);
+/** Port i (inputs first, each in the program's order). @return ORION_OK; ORION_ERROR_NOT_FOUND past
+ * the end */
+ORION_API ORION_MUST_CHECK orion_status orion_ane_program_port(const orion_ane_program *program,
+                                                               size_t i, orion_ane_port *out_port);
 /** The port of that name. @return ORION_OK; ORION_ERROR_NOT_FOUND */
-ORION_API ORION_MUST_CHECK orion_status orion_ane_program_find_port(const orion_ane_program *program,
-                                                                    const char *name,
-                                                                    orion_ane_port *out_port);
+ORION_API ORION_MUST_CHECK orion_status orion_ane_program_find_port(
+    const orion_ane_program *program, const char *name, orion_ane_port *out_port);
 
 /** What the compiled program is made of. */
 typedef struct orion_ane_program_stats {
     size_t size;
-    uint64_t nodes;            /**< graph nodes after optimisation, constants not counted */
-    uint64_t steps;            /**< kernel calls per run */
-    uint64_t reference_steps;  /**< of these, served by the slow reference interpreter (0 for every op of the usual models) */
-    uint64_t fused_nodes;      /**< nodes that became part of another step */
-    uint64_t workspace_bytes;  /**< memory for intermediate values, after reuse */
-    uint64_t value_bytes;      /**< what they would need without reuse */
+    uint64_t nodes;           /**< graph nodes after optimisation, constants not counted */
+    uint64_t steps;           /**< kernel calls per run */
+    uint64_t reference_steps; /**< of these, served by the slow reference interpreter (0 for every
+                                 op of the usual models) */
+    uint64_t fused_nodes;     /**< nodes that became part of another step */
+    uint64_t workspace_bytes; /**< memory for intermediate values, after reuse */
+    uint64_t value_bytes;     /**< what they would need without reuse */
     uint64_t constant_bytes;
-    uint64_t packed_bytes;     /**< constants rearranged for large products */
+    uint64_t packed_bytes; /**< constants rearranged for large products */
 } orion_ane_program_stats;
-/** Fill `out_stats`, whose `size` the caller has set. @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT for a bad size */
-ORION_API ORION_MUST_CHECK orion_status orion_ane_program_get_stats(const orion_ane_program *program,
-                                                                    orion_ane_program_stats *out_stats);
+/** Fill `out_stats`, whose `size` the caller has set. @return ORION_OK;
+ * ORION_ERROR_INVALID_ARGUMENT for a bad size */
+ORION_API ORION_MUST_CHECK orion_status
+orion_ane_program_get_stats(const orion_ane_program *program, orion_ane_program_stats *out_stats);
 
 /* ---- tensor ------------------------------------------------------------------------------- */
 
 /**
- * A tensor in memory that programs can share: an IOSurface on macOS, shared anonymous memory elsewhere. Zeroed.
+ * A tensor in memory that programs can share: an IOSurface on macOS, shared anonymous memory
+ * elsewhere. Zeroed.
  * @param strides bytes per axis, or NULL for packed row-major; each a multiple of the element size
- * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT for a bad type or overlapping strides; ORION_ERROR_NO_MEMORY
+ * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT for a bad type or overlapping strides;
+ * ORION_ERROR_NO_MEMORY
  */
-ORION_API ORION_MUST_CHECK orion_status orion_ane_tensor_create(orion_ane_device *device,
-                                                                const orion_ir_type *type,
-                                                                const int64_t *ORION_NULLABLE strides,
-                                                                orion_diag *ORION_NULLABLE diag,
-                                                                orion_ane_tensor **out_tensor);
+ORION_API ORION_MUST_CHECK orion_status orion_ane_tensor_create(
+    orion_ane_device *device, const orion_ir_type *type, const int64_t *ORION_NULLABLE strides,
+    orion_diag *ORION_NULLABLE diag, orion_ane_tensor **out_tensor);
 /** A tensor laid out for one port. Also ORION_ERROR_NOT_FOUND for an unknown port. */
-ORION_API ORION_MUST_CHECK orion_status orion_ane_tensor_create_for(const orion_ane_program *program,
-                                                                    const char *port,
-                                                                    orion_diag *ORION_NULLABLE diag,
-                                                                    orion_ane_tensor **out_tensor);
+ORION_API ORION_MUST_CHECK orion_status
+orion_ane_tensor_create_for(const orion_ane_program *program, const char *port,
+                            orion_diag *ORION_NULLABLE diag, orion_ane_tensor **out_tensor);
 ORION_API orion_ane_tensor *orion_ane_tensor_ref(orion_ane_tensor *tensor);
 ORION_API void orion_ane_tensor_unref(orion_ane_tensor **tensor);
 ORION_API orion_ir_type orion_ane_tensor_type(const orion_ane_tensor *tensor);
@@ -190,51 +198,54 @@ ORION_API const int64_t *orion_ane_tensor_strides(const orion_ane_tensor *tensor
 ORION_API size_t orion_ane_tensor_bytes(const orion_ane_tensor *tensor);
 
 /** What a lock is for. */
-enum {
-    ORION_ANE_READ = 1,
-    ORION_ANE_WRITE = 2
-};
+enum { ORION_ANE_READ = 1, ORION_ANE_WRITE = 2 };
 /**
- * Look at the elements in place. Never hold a lock while a run executes: the hardware would wait for ever.
+ * Look at the elements in place. Never hold a lock while a run executes: the hardware would wait
+ * for ever.
  * @return ORION_OK; ORION_ERROR_INVALID_STATE if it is locked already; ORION_ERROR_DEVICE
  */
-ORION_API ORION_MUST_CHECK orion_status orion_ane_tensor_lock(orion_ane_tensor *tensor, uint32_t access,
-                                                              void **out_data);
+ORION_API ORION_MUST_CHECK orion_status orion_ane_tensor_lock(orion_ane_tensor *tensor,
+                                                              uint32_t access, void **out_data);
 ORION_API void orion_ane_tensor_unlock(orion_ane_tensor *tensor);
 /**
- * Copy packed row-major elements of `dtype` in, converting and placing them (floats round to nearest even; f32 to f16 overflow
- * gives inf). `bytes` must be the packed size exactly.
- * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if the size is wrong or the dtypes do not convert (float <-> integer);
- *         ORION_ERROR_INVALID_STATE if locked
+ * Copy packed row-major elements of `dtype` in, converting and placing them (floats round to
+ * nearest even; f32 to f16 overflow gives inf). `bytes` must be the packed size exactly.
+ * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if the size is wrong or the dtypes do not convert
+ * (float <-> integer); ORION_ERROR_INVALID_STATE if locked
  */
-ORION_API ORION_MUST_CHECK orion_status orion_ane_tensor_write(orion_ane_tensor *tensor, orion_ir_dtype dtype,
+ORION_API ORION_MUST_CHECK orion_status orion_ane_tensor_write(orion_ane_tensor *tensor,
+                                                               orion_ir_dtype dtype,
                                                                const void *data, size_t bytes,
                                                                orion_diag *ORION_NULLABLE diag);
 /** The opposite of orion_ane_tensor_write. */
-ORION_API ORION_MUST_CHECK orion_status orion_ane_tensor_read(orion_ane_tensor *tensor, orion_ir_dtype dtype,
-                                                              void *data, size_t bytes,
+ORION_API ORION_MUST_CHECK orion_status orion_ane_tensor_read(orion_ane_tensor *tensor,
+                                                              orion_ir_dtype dtype, void *data,
+                                                              size_t bytes,
                                                               orion_diag *ORION_NULLABLE diag);
 
 /* ---- run ---------------------------------------------------------------------------------- */
 
-/** A program with tensors bound to its ports, and its workspace. Bind once, execute often: nothing is allocated then. */
+/** A program with tensors bound to its ports, and its workspace. Bind once, execute often: nothing
+ * is allocated then. */
 ORION_API ORION_MUST_CHECK orion_status orion_ane_run_create(orion_ane_program *program,
                                                              orion_ane_run **out_run);
 ORION_API void orion_ane_run_destroy(orion_ane_run **run);
 /**
- * Bind a tensor to a port (a reference is kept). Rebinding replaces. One tensor may serve an output of one program and an input of
- * another, or an output and the input it aliases (see orion_ane_port); any other sharing inside one run is refused by execute.
- * @return ORION_OK; ORION_ERROR_NOT_FOUND naming the ports there are; ORION_ERROR_INVALID_ARGUMENT if dtype, shape or strides
- *         do not fit the port
+ * Bind a tensor to a port (a reference is kept). Rebinding replaces. One tensor may serve an output
+ * of one program and an input of another, or an output and the input it aliases (see
+ * orion_ane_port); any other sharing inside one run is refused by execute.
+ * @return ORION_OK; ORION_ERROR_NOT_FOUND naming the ports there are; ORION_ERROR_INVALID_ARGUMENT
+ * if dtype, shape or strides do not fit the port
  */
 ORION_API ORION_MUST_CHECK orion_status orion_ane_run_bind(orion_ane_run *run, const char *port,
                                                            orion_ane_tensor *tensor,
                                                            orion_diag *ORION_NULLABLE diag);
 /**
  * Execute and wait.
- * @return ORION_OK; ORION_ERROR_INVALID_STATE naming an unbound port, a locked tensor or a forbidden sharing;
- *         ORION_ERROR_INVALID_ARGUMENT if an index in the data is out of range (the diagnostic names op and index; outputs are then
- *         undefined); ORION_ERROR_DEVICE; ORION_ERROR_NO_MEMORY
+ * @return ORION_OK; ORION_ERROR_INVALID_STATE naming an unbound port, a locked tensor or a
+ * forbidden sharing; ORION_ERROR_INVALID_ARGUMENT if an index in the data is out of range (the
+ * diagnostic names op and index; outputs are then undefined); ORION_ERROR_DEVICE;
+ * ORION_ERROR_NO_MEMORY
  */
 ORION_API ORION_MUST_CHECK orion_status orion_ane_run_execute(orion_ane_run *run,
                                                               orion_diag *ORION_NULLABLE diag);

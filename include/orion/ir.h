@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file ir.h
- * liborion-ir: the graph IR. Pure functions on tensors, with text, passes, evaluation and reverse-mode autodiff.
+ * liborion-ir: the graph IR. Pure functions on tensors, with text, passes, evaluation and
+ * reverse-mode autodiff.
  *
- * A graph is one pure function: named inputs, named outputs, nodes in an order that is always topological. It knows nothing of
- * MIL, devices or weight files. Build one with a builder (errors are sticky: only finish reports), or parse `.oir` text:
+ * A graph is one pure function: named inputs, named outputs, nodes in an order that is always
+ * topological. It knows nothing of MIL, devices or weight files. Build one with a builder (errors
+ * are sticky: only finish reports), or parse `.oir` text:
  *
  * @code
  *     orion_ir_builder *b;
  *     orion_ir_graph *g;
  *     if (orion_ir_builder_create("ffn", NULL, &b) != ORION_OK) return 1;
- *     orion_ir_value x = orion_ir_input(b, "x", orion_ir_type_make(ORION_IR_F32, 2, (const int64_t[]){16, 64}));
- *     orion_ir_value w = orion_ir_input(b, "w", orion_ir_type_make(ORION_IR_F32, 2, (const int64_t[]){172, 64}));
- *     orion_ir_output(b, "y", orion_ir_silu(b, orion_ir_linear(b, x, w)));
- *     orion_status status = orion_ir_builder_finish(&b, diag, &g);
+ *     orion_ir_value x = orion_ir_input(b, "x", orion_ir_type_make(ORION_IR_F32, 2, (const
+ * int64_t[]){16, 64})); orion_ir_value w = orion_ir_input(b, "w", orion_ir_type_make(ORION_IR_F32,
+ * 2, (const int64_t[]){172, 64})); orion_ir_output(b, "y", orion_ir_silu(b, orion_ir_linear(b, x,
+ * w))); orion_status status = orion_ir_builder_finish(&b, diag, &g);
  * @endcode
  *
- * Threads: a graph is externally synchronised; const functions may run in parallel on a graph nobody changes.
+ * Threads: a graph is externally synchronised; const functions may run in parallel on a graph
+ * nobody changes.
  */
 #ifndef ORION_IR_H
 #define ORION_IR_H
@@ -61,20 +64,22 @@ typedef enum orion_ir_dtype {
 /** Highest rank of a tensor. A target may allow less. */
 #define ORION_IR_RANK_MAX 8
 
-/** Dtype and shape. dims[rank..] are 0. A rank of 0 is a scalar. Each dim is in [1, 2^31), the bytes in all < 2^48. */
+/** Dtype and shape. dims[rank..] are 0. A rank of 0 is a scalar. Each dim is in [1, 2^31), the
+ * bytes in all < 2^48. */
 typedef struct orion_ir_type {
     uint32_t dtype; /**< an orion_ir_dtype */
     uint32_t rank;
     int64_t dims[ORION_IR_RANK_MAX];
 } orion_ir_type;
 
-/** "f32", "i32" …; "none" for anything else. Static. */
+/** "f32", "i32" ...; "none" for anything else. Static. */
 ORION_API const char *orion_ir_dtype_name(orion_ir_dtype dtype);
 /** The dtype of that name, or ORION_IR_DTYPE_NONE. */
 ORION_API orion_ir_dtype orion_ir_dtype_from_name(const char *name);
 /** Bytes per element; 0 for no dtype. */
 ORION_API size_t orion_ir_dtype_bytes(orion_ir_dtype dtype);
-/** A type from dtype, rank and dims. Not checked here but where it is used; rank is clipped to ORION_IR_RANK_MAX. */
+/** A type from dtype, rank and dims. Not checked here but where it is used; rank is clipped to
+ * ORION_IR_RANK_MAX. */
 ORION_API orion_ir_type orion_ir_type_make(orion_ir_dtype dtype, uint32_t rank,
                                            const int64_t *ORION_NULLABLE dims);
 /** Product of dims, 1 for a scalar; 0 if the type is not valid (see orion_ir_type). */
@@ -90,7 +95,8 @@ typedef enum orion_ir_attr_kind {
     ORION_IR_ATTR_INT = 1,
     ORION_IR_ATTR_FLOAT = 2,
     ORION_IR_ATTR_BOOL = 3,
-    ORION_IR_ATTR_INTS = 4, /**< list of up to ORION_IR_RANK_MAX (split sizes: any number) integers */
+    ORION_IR_ATTR_INTS =
+        4, /**< list of up to ORION_IR_RANK_MAX (split sizes: any number) integers */
     ORION_IR_ATTR_DTYPE = 5
 } orion_ir_attr_kind;
 
@@ -99,8 +105,8 @@ typedef struct orion_ir_op_info {
     size_t size;
     const char *name;
     const char *doc;
-    uint32_t op;         /**< an orion_ir_op */
-    uint32_t is_model;   /**< 1: a model op, with a decomposition into core ops */
+    uint32_t op;       /**< an orion_ir_op */
+    uint32_t is_model; /**< 1: a model op, with a decomposition into core ops */
     uint32_t min_inputs;
     uint32_t max_inputs; /**< 255: any number */
     uint32_t results;    /**< 255: as many as the attributes say */
@@ -151,16 +157,18 @@ typedef struct orion_ir_attr {
 /**
  * Start a graph. Names are [A-Za-z_][A-Za-z0-9_]*, at most 255 bytes.
  * @return ORION_OK; ORION_ERROR_NO_MEMORY. A bad name is reported by finish.
- * Ownership: the caller owns the builder until finish or destroy.  Threads: externally synchronised.
+ * Ownership: the caller owns the builder until finish or destroy.  Threads: externally
+ * synchronised.
  */
-ORION_API ORION_MUST_CHECK orion_status orion_ir_builder_create(const char *name,
-                                                                const orion_allocator *ORION_NULLABLE allocator,
-                                                                orion_ir_builder **out_builder);
+ORION_API ORION_MUST_CHECK orion_status
+orion_ir_builder_create(const char *name, const orion_allocator *ORION_NULLABLE allocator,
+                        orion_ir_builder **out_builder);
 ORION_API void orion_ir_builder_destroy(orion_ir_builder **builder);
 /**
  * End building: takes the builder (NULLs it, also on failure) and returns the graph, verified.
- * @return ORION_OK; the first sticky error, with its diagnostic naming op, operands and types: ORION_ERROR_INVALID_ARGUMENT
- *         (wrong operand, shape, dtype, attribute or name), ORION_ERROR_NO_MEMORY
+ * @return ORION_OK; the first sticky error, with its diagnostic naming op, operands and types:
+ * ORION_ERROR_INVALID_ARGUMENT (wrong operand, shape, dtype, attribute or name),
+ * ORION_ERROR_NO_MEMORY
  */
 ORION_API ORION_MUST_CHECK orion_status orion_ir_builder_finish(orion_ir_builder **builder,
                                                                 orion_diag *ORION_NULLABLE diag,
@@ -168,26 +176,35 @@ ORION_API ORION_MUST_CHECK orion_status orion_ir_builder_finish(orion_ir_builder
 /** A named input. */
 ORION_API orion_ir_value orion_ir_input(orion_ir_builder *b, const char *name, orion_ir_type type);
 /** A constant with `bytes` bytes of row-major data in the type's dtype, copied. */
-ORION_API orion_ir_value orion_ir_constant(orion_ir_builder *b, orion_ir_type type, const void *data, size_t bytes);
-/** A constant whose data are in `blob` at `offset` (a reference is kept, nothing is copied; any alignment). */
-ORION_API orion_ir_value orion_ir_constant_blob(orion_ir_builder *b, orion_ir_type type, orion_blob *blob, size_t offset);
+ORION_API orion_ir_value orion_ir_constant(orion_ir_builder *b, orion_ir_type type,
+                                           const void *data, size_t bytes);
+/** A constant whose data are in `blob` at `offset` (a reference is kept, nothing is copied; any
+ * alignment). */
+ORION_API orion_ir_value orion_ir_constant_blob(orion_ir_builder *b, orion_ir_type type,
+                                                orion_blob *blob, size_t offset);
 /** A constant filled with one number, converted to the dtype; rank 0 for a scalar. */
 ORION_API orion_ir_value orion_ir_splat(orion_ir_builder *b, orion_ir_type type, double number);
-/** Any op. Inputs and attributes as in the op table; attributes not given take their defaults. Returns the first result. */
-ORION_API orion_ir_value orion_ir_build(orion_ir_builder *b, orion_ir_op op, const orion_ir_value *inputs, size_t input_count,
-                                        const orion_ir_attr *ORION_NULLABLE attrs, size_t attr_count);
+/** Any op. Inputs and attributes as in the op table; attributes not given take their defaults.
+ * Returns the first result. */
+ORION_API orion_ir_value orion_ir_build(orion_ir_builder *b, orion_ir_op op,
+                                        const orion_ir_value *inputs, size_t input_count,
+                                        const orion_ir_attr *ORION_NULLABLE attrs,
+                                        size_t attr_count);
 /** Result i of the node that made `first` (for ops with several results). */
 ORION_API orion_ir_value orion_ir_result(orion_ir_builder *b, orion_ir_value first, size_t i);
 /** Name a value (shown in text; must be unique in the graph). */
 ORION_API void orion_ir_name(orion_ir_builder *b, orion_ir_value v, const char *name);
-/** Declare an output. An unnamed value takes the name too. Inputs and outputs share one name space only if they are one value. */
+/** Declare an output. An unnamed value takes the name too. Inputs and outputs share one name space
+ * only if they are one value. */
 ORION_API void orion_ir_output(orion_ir_builder *b, const char *name, orion_ir_value v);
 /** Type of a value under construction; dtype 0 if the builder has failed. */
 ORION_API orion_ir_type orion_ir_builder_type(const orion_ir_builder *b, orion_ir_value v);
 
-/* One call per op; shapes as in ir-ops.def. A failed operand gives a failed result; the first error is kept. */
+/* One call per op; shapes as in ir-ops.def. A failed operand gives a failed result; the first error
+ * is kept. */
 
-static inline orion_ir_value orion_ir_build1(orion_ir_builder *b, orion_ir_op op, orion_ir_value x) {
+static inline orion_ir_value orion_ir_build1(orion_ir_builder *b, orion_ir_op op,
+                                             orion_ir_value x) {
     return orion_ir_build(b, op, &x, 1, 0, 0);
 }
 static inline orion_ir_value orion_ir_build2(orion_ir_builder *b, orion_ir_op op, orion_ir_value x,
@@ -207,7 +224,8 @@ static inline orion_ir_attr orion_ir_attr_float(const char *name, double f) {
     a.f = f;
     return a;
 }
-static inline orion_ir_attr orion_ir_attr_ints(const char *name, const int64_t *ints, size_t count) {
+static inline orion_ir_attr orion_ir_attr_ints(const char *name, const int64_t *ints,
+                                               size_t count) {
     orion_ir_attr a = {name, 0, 0, 0, 0};
     a.ints = ints;
     a.int_count = count;
@@ -224,9 +242,8 @@ static inline orion_ir_attr orion_ir_attr_ints(const char *name, const int64_t *
         return orion_ir_build2(b, ORION_IR_OP_##name, x, y);                                       \
     }
 #define ORION_IR_REDUCE(name)                                                                      \
-    static inline orion_ir_value orion_ir_##name(orion_ir_builder *b, orion_ir_value x,            \
-                                                 const int64_t *axes, size_t count,                \
-                                                 int keep_dims) {                                  \
+    static inline orion_ir_value orion_ir_##name(                                                  \
+        orion_ir_builder *b, orion_ir_value x, const int64_t *axes, size_t count, int keep_dims) { \
         orion_ir_attr a[2];                                                                        \
         a[0] = orion_ir_attr_ints("axes", axes, count);                                            \
         a[1] = orion_ir_attr_int("keep_dims", keep_dims);                                          \
@@ -269,20 +286,21 @@ ORION_IR_REDUCE(reduce_min)
 #undef ORION_IR_BINARY
 #undef ORION_IR_REDUCE
 
-static inline orion_ir_value orion_ir_select(orion_ir_builder *b, orion_ir_value condition, orion_ir_value x,
-                                             orion_ir_value y) {
+static inline orion_ir_value orion_ir_select(orion_ir_builder *b, orion_ir_value condition,
+                                             orion_ir_value x, orion_ir_value y) {
     orion_ir_value in[3];
     in[0] = condition;
     in[1] = x;
     in[2] = y;
     return orion_ir_build(b, ORION_IR_OP_select, in, 3, 0, 0);
 }
-static inline orion_ir_value orion_ir_cast(orion_ir_builder *b, orion_ir_value x, orion_ir_dtype dtype) {
+static inline orion_ir_value orion_ir_cast(orion_ir_builder *b, orion_ir_value x,
+                                           orion_ir_dtype dtype) {
     orion_ir_attr a = orion_ir_attr_int("dtype", (int64_t)dtype);
     return orion_ir_build(b, ORION_IR_OP_cast, &x, 1, &a, 1);
 }
-static inline orion_ir_value orion_ir_matmul(orion_ir_builder *b, orion_ir_value x, orion_ir_value y, int transpose_x,
-                                             int transpose_y) {
+static inline orion_ir_value orion_ir_matmul(orion_ir_builder *b, orion_ir_value x,
+                                             orion_ir_value y, int transpose_x, int transpose_y) {
     orion_ir_value in[2];
     orion_ir_attr a[2];
     in[0] = x;
@@ -291,13 +309,13 @@ static inline orion_ir_value orion_ir_matmul(orion_ir_builder *b, orion_ir_value
     a[1] = orion_ir_attr_int("transpose_y", transpose_y);
     return orion_ir_build(b, ORION_IR_OP_matmul, in, 2, a, 2);
 }
-static inline orion_ir_value orion_ir_reshape(orion_ir_builder *b, orion_ir_value x, const int64_t *shape,
-                                              size_t rank) {
+static inline orion_ir_value orion_ir_reshape(orion_ir_builder *b, orion_ir_value x,
+                                              const int64_t *shape, size_t rank) {
     orion_ir_attr a = orion_ir_attr_ints("shape", shape, rank);
     return orion_ir_build(b, ORION_IR_OP_reshape, &x, 1, &a, 1);
 }
-static inline orion_ir_value orion_ir_transpose(orion_ir_builder *b, orion_ir_value x, const int64_t *perm,
-                                                size_t rank) {
+static inline orion_ir_value orion_ir_transpose(orion_ir_builder *b, orion_ir_value x,
+                                                const int64_t *perm, size_t rank) {
     orion_ir_attr a = orion_ir_attr_ints("perm", perm, rank);
     return orion_ir_build(b, ORION_IR_OP_transpose, &x, 1, &a, 1);
 }
@@ -305,16 +323,16 @@ static inline orion_ir_value orion_ir_softmax(orion_ir_builder *b, orion_ir_valu
     orion_ir_attr a = orion_ir_attr_int("axis", axis);
     return orion_ir_build(b, ORION_IR_OP_softmax, &x, 1, &a, 1);
 }
-static inline orion_ir_value orion_ir_rms_norm(orion_ir_builder *b, orion_ir_value x, orion_ir_value gamma,
-                                               double epsilon) {
+static inline orion_ir_value orion_ir_rms_norm(orion_ir_builder *b, orion_ir_value x,
+                                               orion_ir_value gamma, double epsilon) {
     orion_ir_value in[2];
     orion_ir_attr a = orion_ir_attr_float("epsilon", epsilon);
     in[0] = x;
     in[1] = gamma;
     return orion_ir_build(b, ORION_IR_OP_rms_norm, in, 2, &a, 1);
 }
-static inline orion_ir_value orion_ir_rope(orion_ir_builder *b, orion_ir_value x, orion_ir_value position, double theta,
-                                           int interleaved) {
+static inline orion_ir_value orion_ir_rope(orion_ir_builder *b, orion_ir_value x,
+                                           orion_ir_value position, double theta, int interleaved) {
     orion_ir_value in[2];
     orion_ir_attr a[2];
     in[0] = x;
@@ -324,7 +342,8 @@ static inline orion_ir_value orion_ir_rope(orion_ir_builder *b, orion_ir_value x
     return orion_ir_build(b, ORION_IR_OP_rope, in, 2, a, 2);
 }
 /** Attention over keys 0..position[t]; scale 0 means 1/sqrt(D). */
-static inline orion_ir_value orion_ir_attention(orion_ir_builder *b, orion_ir_value q, orion_ir_value k, orion_ir_value v,
+static inline orion_ir_value orion_ir_attention(orion_ir_builder *b, orion_ir_value q,
+                                                orion_ir_value k, orion_ir_value v,
                                                 orion_ir_value position, double scale) {
     orion_ir_value in[4];
     orion_ir_attr a = orion_ir_attr_float("scale", scale);
@@ -334,8 +353,9 @@ static inline orion_ir_value orion_ir_attention(orion_ir_builder *b, orion_ir_va
     in[3] = position;
     return orion_ir_build(b, ORION_IR_OP_attention, in, 4, &a, 1);
 }
-static inline orion_ir_value orion_ir_slice_update(orion_ir_builder *b, orion_ir_value x, orion_ir_value update,
-                                                   orion_ir_value begin, int64_t axis) {
+static inline orion_ir_value orion_ir_slice_update(orion_ir_builder *b, orion_ir_value x,
+                                                   orion_ir_value update, orion_ir_value begin,
+                                                   int64_t axis) {
     orion_ir_value in[3];
     orion_ir_attr a = orion_ir_attr_int("axis", axis);
     in[0] = x;
@@ -348,9 +368,9 @@ static inline orion_ir_value orion_ir_slice_update(orion_ir_builder *b, orion_ir
 
 ORION_API void orion_ir_graph_destroy(orion_ir_graph **graph);
 /** A deep copy (constant blobs are shared). */
-ORION_API ORION_MUST_CHECK orion_status orion_ir_graph_clone(const orion_ir_graph *graph,
-                                                             const orion_allocator *ORION_NULLABLE allocator,
-                                                             orion_ir_graph **out_graph);
+ORION_API ORION_MUST_CHECK orion_status
+orion_ir_graph_clone(const orion_ir_graph *graph, const orion_allocator *ORION_NULLABLE allocator,
+                     orion_ir_graph **out_graph);
 /* Names and node pointers are borrowed from the graph until it changes. */
 ORION_API const char *orion_ir_graph_name(const orion_ir_graph *graph);
 ORION_API size_t orion_ir_graph_input_count(const orion_ir_graph *graph);
@@ -370,9 +390,11 @@ ORION_API const orion_ir_node *ORION_NULLABLE orion_ir_node_next(const orion_ir_
 /** Type of a value; dtype 0 if there is no such value. */
 ORION_API orion_ir_type orion_ir_value_type(const orion_ir_graph *graph, orion_ir_value v);
 /** Name of a value, or NULL if it has none. */
-ORION_API const char *ORION_NULLABLE orion_ir_value_name(const orion_ir_graph *graph, orion_ir_value v);
+ORION_API const char *ORION_NULLABLE orion_ir_value_name(const orion_ir_graph *graph,
+                                                         orion_ir_value v);
 /** The node that makes a value, or NULL for an input. */
-ORION_API const orion_ir_node *ORION_NULLABLE orion_ir_value_node(const orion_ir_graph *graph, orion_ir_value v);
+ORION_API const orion_ir_node *ORION_NULLABLE orion_ir_value_node(const orion_ir_graph *graph,
+                                                                  orion_ir_value v);
 
 ORION_API orion_ir_op orion_ir_node_op(const orion_ir_node *node);
 ORION_API size_t orion_ir_node_input_count(const orion_ir_node *node);
@@ -380,33 +402,42 @@ ORION_API orion_ir_value orion_ir_node_input(const orion_ir_node *node, size_t i
 ORION_API size_t orion_ir_node_result_count(const orion_ir_node *node);
 ORION_API orion_ir_value orion_ir_node_result(const orion_ir_node *node, size_t i);
 /* Attributes by name. An unknown name or wrong kind gives 0 or an empty list. */
-ORION_API int64_t orion_ir_node_int(const orion_ir_node *node, const char *attr);   /**< INT, BOOL, DTYPE */
+ORION_API int64_t orion_ir_node_int(const orion_ir_node *node,
+                                    const char *attr); /**< INT, BOOL, DTYPE */
 ORION_API double orion_ir_node_float(const orion_ir_node *node, const char *attr);
-ORION_API const int64_t *orion_ir_node_ints(const orion_ir_node *node, const char *attr, size_t *out_count);
+ORION_API const int64_t *orion_ir_node_ints(const orion_ir_node *node, const char *attr,
+                                            size_t *out_count);
 /** Row-major data of a const node (borrowed; may be unaligned), or NULL for any other op. */
-ORION_API const void *ORION_NULLABLE orion_ir_node_data(const orion_ir_node *node, size_t *ORION_NULLABLE out_bytes);
+ORION_API const void *ORION_NULLABLE orion_ir_node_data(const orion_ir_node *node,
+                                                        size_t *ORION_NULLABLE out_bytes);
 /** The blob behind a const node and the offset in it (borrowed), or NULL for any other op. */
-ORION_API orion_blob *ORION_NULLABLE orion_ir_node_blob(const orion_ir_node *node, size_t *out_offset);
+ORION_API orion_blob *ORION_NULLABLE orion_ir_node_blob(const orion_ir_node *node,
+                                                        size_t *out_offset);
 
 /**
  * Check every invariant and report all violations.
  * @return ORION_OK; ORION_ERROR_VERIFY with one diagnostic per violation; ORION_ERROR_NO_MEMORY
  */
-ORION_API ORION_MUST_CHECK orion_status orion_ir_verify(const orion_ir_graph *graph, orion_diag *ORION_NULLABLE diag);
+ORION_API ORION_MUST_CHECK orion_status orion_ir_verify(const orion_ir_graph *graph,
+                                                        orion_diag *ORION_NULLABLE diag);
 
 /* ---- text --------------------------------------------------------------------------------- */
 
-/** Print canonical .oir (docs/ir-language.md). print(parse(print(g))) == print(g), byte for byte. */
-ORION_API ORION_MUST_CHECK orion_status orion_ir_print(const orion_ir_graph *graph, const orion_writer *writer);
+/** Print canonical .oir (docs/ir-language.md). print(parse(print(g))) == print(g), byte for byte.
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_ir_print(const orion_ir_graph *graph,
+                                                       const orion_writer *writer);
 /**
  * Parse .oir text of any length; no NUL needed.
  * @param source name shown in diagnostics, or NULL
- * @return ORION_OK; ORION_ERROR_SYNTAX (several diagnostics with line and column); ORION_ERROR_VERIFY (parses, but a shape,
- *         dtype or attribute is wrong: line and column of the node); ORION_ERROR_NO_MEMORY
+ * @return ORION_OK; ORION_ERROR_SYNTAX (several diagnostics with line and column);
+ * ORION_ERROR_VERIFY (parses, but a shape, dtype or attribute is wrong: line and column of the
+ * node); ORION_ERROR_NO_MEMORY
  */
-ORION_API ORION_MUST_CHECK orion_status orion_ir_parse(const char *text, size_t length, const char *ORION_NULLABLE source,
-                                                       const orion_allocator *ORION_NULLABLE allocator,
-                                                       orion_diag *ORION_NULLABLE diag, orion_ir_graph **out_graph);
+ORION_API ORION_MUST_CHECK orion_status
+orion_ir_parse(const char *text, size_t length, const char *ORION_NULLABLE source,
+               const orion_allocator *ORION_NULLABLE allocator, orion_diag *ORION_NULLABLE diag,
+               orion_ir_graph **out_graph);
 
 /* ---- passes ------------------------------------------------------------------------------- */
 
@@ -415,29 +446,34 @@ typedef struct orion_ir_pass_options {
     size_t size;
     uint32_t verify_each; /**< 1: verify the graph after every pass */
     uint32_t stress;      /**< 1: print and parse the graph between passes */
-    const orion_writer *ORION_NULLABLE dump; /**< if set, the graph is printed there after every pass that changed it */
+    const orion_writer *ORION_NULLABLE
+        dump; /**< if set, the graph is printed there after every pass that changed it */
 } orion_ir_pass_options;
 
 /** Number of passes; docs/passes.md says what each does. */
 ORION_API size_t orion_ir_pass_count(void);
-/** Name of pass i ("dce", "identity", "cast" …), or NULL past the end. */
+/** Name of pass i ("dce", "identity", "cast" ...), or NULL past the end. */
 ORION_API const char *ORION_NULLABLE orion_ir_pass_name(size_t i);
 /** One sentence about pass i. */
 ORION_API const char *ORION_NULLABLE orion_ir_pass_doc(size_t i);
 /**
- * Run a pipeline: pass names separated by commas, e.g. "decompose,identity,cast,dce", or "default" (run to a fixpoint).
+ * Run a pipeline: pass names separated by commas, e.g. "decompose,identity,cast,dce", or "default"
+ * (run to a fixpoint).
  * @param out_changed [out, optional] 1 if the graph changed
- * @return ORION_OK; ORION_ERROR_NOT_FOUND names the unknown pass (nothing is run); ORION_ERROR_VERIFY if verify_each finds
- *         something; ORION_ERROR_NO_MEMORY (the graph is then valid and equal in value, perhaps partly rewritten)
+ * @return ORION_OK; ORION_ERROR_NOT_FOUND names the unknown pass (nothing is run);
+ * ORION_ERROR_VERIFY if verify_each finds something; ORION_ERROR_NO_MEMORY (the graph is then valid
+ * and equal in value, perhaps partly rewritten)
  */
-ORION_API ORION_MUST_CHECK orion_status orion_ir_run_passes(orion_ir_graph *graph, const char *pipeline,
-                                                            const orion_ir_pass_options *ORION_NULLABLE options,
-                                                            orion_diag *ORION_NULLABLE diag, int *ORION_NULLABLE out_changed);
+ORION_API ORION_MUST_CHECK orion_status
+orion_ir_run_passes(orion_ir_graph *graph, const char *pipeline,
+                    const orion_ir_pass_options *ORION_NULLABLE options,
+                    orion_diag *ORION_NULLABLE diag, int *ORION_NULLABLE out_changed);
 
 /* ---- evaluation --------------------------------------------------------------------------- */
 
 typedef enum orion_ir_eval_mode {
-    ORION_IR_EVAL_EXACT = 0,  /**< all arithmetic in f64, nothing rounded to its dtype: for finite differences */
+    ORION_IR_EVAL_EXACT =
+        0, /**< all arithmetic in f64, nothing rounded to its dtype: for finite differences */
     ORION_IR_EVAL_ROUNDED = 1 /**< arithmetic in f64, every result rounded once to its dtype */
 } orion_ir_eval_mode;
 
@@ -446,11 +482,13 @@ typedef enum orion_ir_eval_mode {
  * Every element is a double, whatever its dtype; buffers are packed row-major.
  * @param inputs   one buffer per graph input, in order
  * @param outputs  one buffer per graph output, filled
- * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if an index (gather, embedding, slice_update, cross_entropy) is out of range;
- *         ORION_ERROR_NO_MEMORY
+ * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if an index (gather, embedding, slice_update,
+ * cross_entropy) is out of range; ORION_ERROR_NO_MEMORY
  */
-ORION_API ORION_MUST_CHECK orion_status orion_ir_eval(const orion_ir_graph *graph, orion_ir_eval_mode mode,
-                                                      const double *const *inputs, double *const *outputs,
+ORION_API ORION_MUST_CHECK orion_status orion_ir_eval(const orion_ir_graph *graph,
+                                                      orion_ir_eval_mode mode,
+                                                      const double *const *inputs,
+                                                      double *const *outputs,
                                                       orion_diag *ORION_NULLABLE diag);
 
 /* ---- autodiff ----------------------------------------------------------------------------- */
@@ -458,24 +496,28 @@ ORION_API ORION_MUST_CHECK orion_status orion_ir_eval(const orion_ir_graph *grap
 /** What to differentiate. */
 typedef struct orion_ir_grad_options {
     size_t size;
-    const char *ORION_NULLABLE output; /**< output to differentiate; NULL: the first. A float of any shape */
-    const char *ORION_NULLABLE const *ORION_NULLABLE inputs; /**< inputs to differentiate by; NULL: all float inputs */
+    const char *ORION_NULLABLE
+        output; /**< output to differentiate; NULL: the first. A float of any shape */
+    const char *ORION_NULLABLE const
+        *ORION_NULLABLE inputs; /**< inputs to differentiate by; NULL: all float inputs */
     size_t input_count;
-    const char *ORION_NULLABLE seed; /**< NULL: the cotangent is 1 (the output must be a scalar); else the name of a new input with
-                                          the output's type that carries it */
+    const char
+        *ORION_NULLABLE seed; /**< NULL: the cotangent is 1 (the output must be a scalar); else the
+                                 name of a new input with the output's type that carries it */
 } orion_ir_grad_options;
 
 /**
- * Reverse-mode differentiation: a new graph with the inputs of `graph` (and the seed), its outputs, and then one output
- * `grad_NAME` per differentiated input, of that input's type.
- * @return ORION_OK; ORION_ERROR_NOT_FOUND for an unknown output or input; ORION_ERROR_INVALID_ARGUMENT if the output is not a
- *         scalar and no seed is given, or an input is not float; ORION_ERROR_UNSUPPORTED naming an op on the path that has no
- *         derivative; ORION_ERROR_NO_MEMORY
+ * Reverse-mode differentiation: a new graph with the inputs of `graph` (and the seed), its outputs,
+ * and then one output `grad_NAME` per differentiated input, of that input's type.
+ * @return ORION_OK; ORION_ERROR_NOT_FOUND for an unknown output or input;
+ * ORION_ERROR_INVALID_ARGUMENT if the output is not a scalar and no seed is given, or an input is
+ * not float; ORION_ERROR_UNSUPPORTED naming an op on the path that has no derivative;
+ * ORION_ERROR_NO_MEMORY
  */
-ORION_API ORION_MUST_CHECK orion_status orion_ir_grad(const orion_ir_graph *graph,
-                                                      const orion_ir_grad_options *ORION_NULLABLE options,
-                                                      const orion_allocator *ORION_NULLABLE allocator,
-                                                      orion_diag *ORION_NULLABLE diag, orion_ir_graph **out_graph);
+ORION_API ORION_MUST_CHECK orion_status
+orion_ir_grad(const orion_ir_graph *graph, const orion_ir_grad_options *ORION_NULLABLE options,
+              const orion_allocator *ORION_NULLABLE allocator, orion_diag *ORION_NULLABLE diag,
+              orion_ir_graph **out_graph);
 
 ORION_END_DECLS
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file mil.h
- * liborion-mil: Apple's Model Intermediate Language as text, its weight files, and the way between it and the graph IR.
+ * liborion-mil: Apple's Model Intermediate Language as text, its weight files, and the way between
+ * it and the graph IR.
  *
- * A MIL program is text plus named weight files. Parse one, look at it, print it again; lower a graph to one, or raise one to
- * a graph so that it runs anywhere:
+ * A MIL program is text plus named weight files. Parse one, look at it, print it again; lower a
+ * graph to one, or raise one to a graph so that it runs anywhere:
  *
  * @code
  *     orion_mil_program *program;
@@ -17,7 +18,8 @@
  * @endcode
  *
  * docs/mil-subset.md gives the grammar, the op table and the rules of the two spellings.
- * Threads: a program and a weights object are externally synchronised; const functions may run in parallel on one nobody changes.
+ * Threads: a program and a weights object are externally synchronised; const functions may run in
+ * parallel on one nobody changes.
  */
 #ifndef ORION_MIL_H
 #define ORION_MIL_H
@@ -66,7 +68,7 @@ typedef enum orion_mil_dtype {
     ORION_MIL_STRING = 36
 } orion_mil_dtype;
 
-/** "fp16", "int32" …; "none" for anything else. Static. */
+/** "fp16", "int32" ...; "none" for anything else. Static. */
 ORION_API const char *orion_mil_dtype_name(orion_mil_dtype dtype);
 /** The dtype of that name, or ORION_MIL_DTYPE_NONE. */
 ORION_API orion_mil_dtype orion_mil_dtype_from_name(const char *name);
@@ -91,25 +93,26 @@ typedef struct orion_mil_parse_options {
 } orion_mil_parse_options;
 
 /**
- * Parse MIL text in either spelling (or both mixed). Unknown ops and attributes are kept; names are not resolved here, see
- * orion_mil_verify. Linear time.
+ * Parse MIL text in either spelling (or both mixed). Unknown ops and attributes are kept; names are
+ * not resolved here, see orion_mil_verify. Linear time.
  *
  * @param text    `length` bytes, no NUL needed
  * @param source  name shown in diagnostics, or NULL
- * @return ORION_OK; ORION_ERROR_SYNTAX with one diagnostic per error found (line, column, what was expected and found);
- *         ORION_ERROR_BUDGET if the text is longer or deeper than the limits; ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY
- * Ownership: the caller owns the program, which keeps nothing of `text`.
+ * @return ORION_OK; ORION_ERROR_SYNTAX with one diagnostic per error found (line, column, what was
+ * expected and found); ORION_ERROR_BUDGET if the text is longer or deeper than the limits;
+ * ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY Ownership: the caller owns the program, which keeps
+ * nothing of `text`.
  */
-ORION_API ORION_MUST_CHECK orion_status orion_mil_parse(const char *text, size_t length, const char *ORION_NULLABLE source,
-                                                        const orion_mil_parse_options *ORION_NULLABLE options,
-                                                        const orion_allocator *ORION_NULLABLE allocator,
-                                                        orion_diag *ORION_NULLABLE diag,
-                                                        orion_mil_program **out_program);
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_parse(const char *text, size_t length, const char *ORION_NULLABLE source,
+                const orion_mil_parse_options *ORION_NULLABLE options,
+                const orion_allocator *ORION_NULLABLE allocator, orion_diag *ORION_NULLABLE diag,
+                orion_mil_program **out_program);
 ORION_API void orion_mil_program_destroy(orion_mil_program **program);
 
 /** How scalars are spelled. */
 typedef enum orion_mil_dialect {
-    ORION_MIL_AS_IS = 0, /**< as in the program */
+    ORION_MIL_AS_IS = 0,  /**< as in the program */
     ORION_MIL_IOS16 = 16, /**< verbose: program(1.0), ios16, `tensor<string, []>("x")` */
     ORION_MIL_IOS18 = 18  /**< terse: program(1.3), ios18, `string("x")` */
 } orion_mil_dialect;
@@ -121,23 +124,27 @@ typedef struct orion_mil_print_options {
 } orion_mil_print_options;
 
 /**
- * Print canonical text, laid out as Apple's own compiler prints it. Comments are gone; numbers read back as the same value.
- * print(parse(print(p))) == print(p), byte for byte.
- * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT for an unknown dialect; ORION_ERROR_ABI; the writer's error; ORION_ERROR_NO_MEMORY
+ * Print canonical text, laid out as Apple's own compiler prints it. Comments are gone; numbers read
+ * back as the same value. print(parse(print(p))) == print(p), byte for byte.
+ * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT for an unknown dialect; ORION_ERROR_ABI; the
+ * writer's error; ORION_ERROR_NO_MEMORY
  */
-ORION_API ORION_MUST_CHECK orion_status orion_mil_print(const orion_mil_program *program,
-                                                        const orion_mil_print_options *ORION_NULLABLE options,
-                                                        const orion_writer *writer);
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_print(const orion_mil_program *program,
+                const orion_mil_print_options *ORION_NULLABLE options, const orion_writer *writer);
 
 /**
- * Check what the grammar cannot: every name is defined once and before its use, every returned name exists, literals have the
- * shape and element type that their type says, functions, arguments and attributes are not given twice.
+ * Check what the grammar cannot: every name is defined once and before its use, every returned name
+ * exists, literals have the shape and element type that their type says, functions, arguments and
+ * attributes are not given twice.
  * @return ORION_OK; ORION_ERROR_VERIFY with one diagnostic per violation; ORION_ERROR_NO_MEMORY
  */
-ORION_API ORION_MUST_CHECK orion_status orion_mil_verify(const orion_mil_program *program, orion_diag *ORION_NULLABLE diag);
+ORION_API ORION_MUST_CHECK orion_status orion_mil_verify(const orion_mil_program *program,
+                                                         orion_diag *ORION_NULLABLE diag);
 
 /* ---- looking at a program ----------------------------------------------------------------- */
-/* All of this is borrowed from the program. Past the end, pointers are NULL and numbers 0. Strings end in a NUL. */
+/* All of this is borrowed from the program. Past the end, pointers are NULL and numbers 0. Strings
+ * end in a NUL. */
 
 typedef struct orion_mil_function orion_mil_function;
 typedef struct orion_mil_statement orion_mil_statement;
@@ -150,35 +157,46 @@ ORION_API const char *orion_mil_program_version(const orion_mil_program *program
 ORION_API const char *ORION_NULLABLE orion_mil_program_source(const orion_mil_program *program);
 /** Attributes of the program, such as buildInfo. */
 ORION_API size_t orion_mil_program_attribute_count(const orion_mil_program *program);
-ORION_API const char *ORION_NULLABLE orion_mil_program_attribute_name(const orion_mil_program *program, size_t i);
-ORION_API const orion_mil_value *ORION_NULLABLE orion_mil_program_attribute(const orion_mil_program *program, size_t i);
+ORION_API const char *ORION_NULLABLE
+orion_mil_program_attribute_name(const orion_mil_program *program, size_t i);
+ORION_API const orion_mil_value *ORION_NULLABLE
+orion_mil_program_attribute(const orion_mil_program *program, size_t i);
 ORION_API size_t orion_mil_program_function_count(const orion_mil_program *program);
-ORION_API const orion_mil_function *ORION_NULLABLE orion_mil_program_function(const orion_mil_program *program, size_t i);
+ORION_API const orion_mil_function *ORION_NULLABLE
+orion_mil_program_function(const orion_mil_program *program, size_t i);
 /** The function of that name, or NULL. */
-ORION_API const orion_mil_function *ORION_NULLABLE orion_mil_program_find(const orion_mil_program *program, const char *name);
+ORION_API const orion_mil_function *ORION_NULLABLE
+orion_mil_program_find(const orion_mil_program *program, const char *name);
 
 ORION_API const char *orion_mil_function_name(const orion_mil_function *function);
-/** "ios16", "ios18" …; "" if none is written. */
+/** "ios16", "ios18" ...; "" if none is written. */
 ORION_API const char *orion_mil_function_opset(const orion_mil_function *function);
 ORION_API uint32_t orion_mil_function_line(const orion_mil_function *function);
 ORION_API size_t orion_mil_function_parameter_count(const orion_mil_function *function);
-ORION_API const char *ORION_NULLABLE orion_mil_function_parameter_name(const orion_mil_function *function, size_t i);
-ORION_API const orion_mil_type *ORION_NULLABLE orion_mil_function_parameter_type(const orion_mil_function *function, size_t i);
+ORION_API const char *ORION_NULLABLE
+orion_mil_function_parameter_name(const orion_mil_function *function, size_t i);
+ORION_API const orion_mil_type *ORION_NULLABLE
+orion_mil_function_parameter_type(const orion_mil_function *function, size_t i);
 /** Attributes of a function, such as FlexibleShapeInformation. */
 ORION_API size_t orion_mil_function_attribute_count(const orion_mil_function *function);
-ORION_API const char *ORION_NULLABLE orion_mil_function_attribute_name(const orion_mil_function *function, size_t i);
-ORION_API const orion_mil_value *ORION_NULLABLE orion_mil_function_attribute(const orion_mil_function *function, size_t i);
+ORION_API const char *ORION_NULLABLE
+orion_mil_function_attribute_name(const orion_mil_function *function, size_t i);
+ORION_API const orion_mil_value *ORION_NULLABLE
+orion_mil_function_attribute(const orion_mil_function *function, size_t i);
 ORION_API size_t orion_mil_function_statement_count(const orion_mil_function *function);
-ORION_API const orion_mil_statement *ORION_NULLABLE orion_mil_function_statement(const orion_mil_function *function, size_t i);
+ORION_API const orion_mil_statement *ORION_NULLABLE
+orion_mil_function_statement(const orion_mil_function *function, size_t i);
 ORION_API size_t orion_mil_function_output_count(const orion_mil_function *function);
-ORION_API const char *ORION_NULLABLE orion_mil_function_output(const orion_mil_function *function, size_t i);
+ORION_API const char *ORION_NULLABLE orion_mil_function_output(const orion_mil_function *function,
+                                                               size_t i);
 /** The statement that defines `name`, or NULL if it is a parameter or unknown. Constant time. */
-ORION_API const orion_mil_statement *ORION_NULLABLE orion_mil_function_definition(const orion_mil_function *function,
-                                                                                   const char *name);
+ORION_API const orion_mil_statement *ORION_NULLABLE
+orion_mil_function_definition(const orion_mil_function *function, const char *name);
 /** The type of `name` (parameter or result), or NULL if unknown. Constant time. */
-ORION_API const orion_mil_type *ORION_NULLABLE orion_mil_function_type_of(const orion_mil_function *function, const char *name);
+ORION_API const orion_mil_type *ORION_NULLABLE
+orion_mil_function_type_of(const orion_mil_function *function, const char *name);
 
-/** The op, "conv" …, without opset suffix. */
+/** The op, "conv" ..., without opset suffix. */
 ORION_API const char *orion_mil_statement_op(const orion_mil_statement *statement);
 /** What stands in <> after the op, or "". */
 ORION_API const char *orion_mil_statement_opset(const orion_mil_statement *statement);
@@ -186,20 +204,26 @@ ORION_API const char *orion_mil_statement_opset(const orion_mil_statement *state
 ORION_API uint32_t orion_mil_statement_line(const orion_mil_statement *statement);
 ORION_API uint32_t orion_mil_statement_column(const orion_mil_statement *statement);
 ORION_API size_t orion_mil_statement_result_count(const orion_mil_statement *statement);
-ORION_API const char *ORION_NULLABLE orion_mil_statement_result_name(const orion_mil_statement *statement, size_t i);
-ORION_API const orion_mil_type *ORION_NULLABLE orion_mil_statement_result_type(const orion_mil_statement *statement, size_t i);
+ORION_API const char *ORION_NULLABLE
+orion_mil_statement_result_name(const orion_mil_statement *statement, size_t i);
+ORION_API const orion_mil_type *ORION_NULLABLE
+orion_mil_statement_result_type(const orion_mil_statement *statement, size_t i);
 /** Arguments, in ( ) after the op, in the order written. */
 ORION_API size_t orion_mil_statement_argument_count(const orion_mil_statement *statement);
-ORION_API const char *ORION_NULLABLE orion_mil_statement_argument_name(const orion_mil_statement *statement, size_t i);
-ORION_API const orion_mil_value *ORION_NULLABLE orion_mil_statement_argument(const orion_mil_statement *statement, size_t i);
-ORION_API const orion_mil_value *ORION_NULLABLE orion_mil_statement_find_argument(const orion_mil_statement *statement,
-                                                                                   const char *name);
+ORION_API const char *ORION_NULLABLE
+orion_mil_statement_argument_name(const orion_mil_statement *statement, size_t i);
+ORION_API const orion_mil_value *ORION_NULLABLE
+orion_mil_statement_argument(const orion_mil_statement *statement, size_t i);
+ORION_API const orion_mil_value *ORION_NULLABLE
+orion_mil_statement_find_argument(const orion_mil_statement *statement, const char *name);
 /** Attributes, in [ ] at the end: name, val, and the data of constexpr ops. */
 ORION_API size_t orion_mil_statement_attribute_count(const orion_mil_statement *statement);
-ORION_API const char *ORION_NULLABLE orion_mil_statement_attribute_name(const orion_mil_statement *statement, size_t i);
-ORION_API const orion_mil_value *ORION_NULLABLE orion_mil_statement_attribute(const orion_mil_statement *statement, size_t i);
-ORION_API const orion_mil_value *ORION_NULLABLE orion_mil_statement_find_attribute(const orion_mil_statement *statement,
-                                                                                    const char *name);
+ORION_API const char *ORION_NULLABLE
+orion_mil_statement_attribute_name(const orion_mil_statement *statement, size_t i);
+ORION_API const orion_mil_value *ORION_NULLABLE
+orion_mil_statement_attribute(const orion_mil_statement *statement, size_t i);
+ORION_API const orion_mil_value *ORION_NULLABLE
+orion_mil_statement_find_attribute(const orion_mil_statement *statement, const char *name);
 
 typedef enum orion_mil_type_form {
     ORION_MIL_TYPE_NONE = 0,
@@ -220,18 +244,21 @@ ORION_API size_t orion_mil_type_rank(const orion_mil_type *ORION_NULLABLE type);
 /** Extent i, or ORION_MIL_DIM_UNKNOWN; 0 past the end. */
 ORION_API int64_t orion_mil_type_dim(const orion_mil_type *ORION_NULLABLE type, size_t i);
 /** The symbol that stands for extent i, "?" if it is anonymous, or NULL if it is a number. */
-ORION_API const char *ORION_NULLABLE orion_mil_type_symbol(const orion_mil_type *ORION_NULLABLE type, size_t i);
+ORION_API const char *ORION_NULLABLE
+orion_mil_type_symbol(const orion_mil_type *ORION_NULLABLE type, size_t i);
 ORION_API size_t orion_mil_type_item_count(const orion_mil_type *ORION_NULLABLE type);
-ORION_API const orion_mil_type *ORION_NULLABLE orion_mil_type_item(const orion_mil_type *ORION_NULLABLE type, size_t i);
+ORION_API const orion_mil_type *ORION_NULLABLE
+orion_mil_type_item(const orion_mil_type *ORION_NULLABLE type, size_t i);
 /**
  * The IR type of a tensor type.
- * @return ORION_OK; ORION_ERROR_UNSUPPORTED if it is no tensor, has an unknown extent, a dtype that the IR does not have, or a
- *         shape past the IR's limits (out_type is then all zero)
+ * @return ORION_OK; ORION_ERROR_UNSUPPORTED if it is no tensor, has an unknown extent, a dtype that
+ * the IR does not have, or a shape past the IR's limits (out_type is then all zero)
  */
-ORION_API ORION_MUST_CHECK orion_status orion_mil_type_to_ir(const orion_mil_type *ORION_NULLABLE type,
-                                                             orion_ir_type *out_type);
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_type_to_ir(const orion_mil_type *ORION_NULLABLE type, orion_ir_type *out_type);
 /** Print a type in its own spelling. Returns the writer's error or ORION_ERROR_NO_MEMORY. */
-ORION_API ORION_MUST_CHECK orion_status orion_mil_type_print(const orion_mil_type *type, const orion_writer *writer);
+ORION_API ORION_MUST_CHECK orion_status orion_mil_type_print(const orion_mil_type *type,
+                                                             const orion_writer *writer);
 
 typedef enum orion_mil_value_form {
     ORION_MIL_VALUE_NONE = 0,
@@ -243,12 +270,13 @@ typedef enum orion_mil_value_form {
     ORION_MIL_VALUE_LIST = 6,  /**< [a, b] */
     ORION_MIL_VALUE_TUPLE = 7, /**< (a, b) */
     ORION_MIL_VALUE_DICT = 8,  /**< {{k, v}, {k, v}}: items k, v, k, v */
-    ORION_MIL_VALUE_BLOB = 9   /**< BLOBFILE(path = …, offset = …) */
+    ORION_MIL_VALUE_BLOB = 9   /**< BLOBFILE(path = ..., offset = ...) */
 } orion_mil_value_form;
 
 ORION_API orion_mil_value_form orion_mil_value_kind(const orion_mil_value *ORION_NULLABLE value);
 /** The type written in front of the value, or NULL. */
-ORION_API const orion_mil_type *ORION_NULLABLE orion_mil_value_type(const orion_mil_value *ORION_NULLABLE value);
+ORION_API const orion_mil_type *ORION_NULLABLE
+orion_mil_value_type(const orion_mil_value *ORION_NULLABLE value);
 ORION_API uint32_t orion_mil_value_line(const orion_mil_value *ORION_NULLABLE value);
 ORION_API uint32_t orion_mil_value_column(const orion_mil_value *ORION_NULLABLE value);
 /** INT and BOOL (0 or 1); 0 for others. */
@@ -256,12 +284,14 @@ ORION_API int64_t orion_mil_value_int(const orion_mil_value *ORION_NULLABLE valu
 /** INT, FLOAT and BOOL as a number; 0 for others. */
 ORION_API double orion_mil_value_float(const orion_mil_value *ORION_NULLABLE value);
 /** NAME, STRING: the text; BLOB: the path. NULL for others. */
-ORION_API const char *ORION_NULLABLE orion_mil_value_text(const orion_mil_value *ORION_NULLABLE value);
+ORION_API const char *ORION_NULLABLE
+orion_mil_value_text(const orion_mil_value *ORION_NULLABLE value);
 /** BLOB: offset of the entry's metadata in the file; 0 for others. */
 ORION_API uint64_t orion_mil_value_offset(const orion_mil_value *ORION_NULLABLE value);
 /** LIST, TUPLE, DICT: number of items. */
 ORION_API size_t orion_mil_value_count(const orion_mil_value *ORION_NULLABLE value);
-ORION_API const orion_mil_value *ORION_NULLABLE orion_mil_value_item(const orion_mil_value *ORION_NULLABLE value, size_t i);
+ORION_API const orion_mil_value *ORION_NULLABLE
+orion_mil_value_item(const orion_mil_value *ORION_NULLABLE value, size_t i);
 
 /* ---- weight files: MIL Blob Storage version 2 ---------------------------------------------- */
 /*
@@ -269,7 +299,8 @@ ORION_API const orion_mil_value *ORION_NULLABLE orion_mil_value_item(const orion
  *
  *   file:      header, then per entry: metadata, data, padding to 64
  *   header     u32 entries; u32 version = 2; 56 bytes 0
- *   metadata   u32 0xDEADBEEF; u32 dtype; u64 bytes; u64 offset of the data; u64 padding bits (dtypes below 8 bits); 32 bytes 0
+ *   metadata   u32 0xDEADBEEF; u32 dtype; u64 bytes; u64 offset of the data; u64 padding bits
+ * (dtypes below 8 bits); 32 bytes 0
  *
  * Programs refer to an entry by the offset of its metadata; the first is 64.
  */
@@ -284,38 +315,45 @@ typedef struct orion_mil_blob_writer_options {
     uint32_t reserved;
 } orion_mil_blob_writer_options;
 
-ORION_API ORION_MUST_CHECK orion_status orion_mil_blob_writer_create(const orion_mil_blob_writer_options *ORION_NULLABLE options,
-                                                                     const orion_allocator *ORION_NULLABLE allocator,
-                                                                     orion_mil_blob_writer **out_writer);
+ORION_API ORION_MUST_CHECK orion_status orion_mil_blob_writer_create(
+    const orion_mil_blob_writer_options *ORION_NULLABLE options,
+    const orion_allocator *ORION_NULLABLE allocator, orion_mil_blob_writer **out_writer);
 ORION_API void orion_mil_blob_writer_destroy(orion_mil_blob_writer **writer);
 /**
- * Append `elements` elements of `dtype`, copied from `data` (packed; below 8 bits: first element in the lowest bits).
+ * Append `elements` elements of `dtype`, copied from `data` (packed; below 8 bits: first element in
+ * the lowest bits).
  * @param bytes       must be elements x bits / 8, rounded up
  * @param out_offset  [out] offset of the metadata; an equal earlier entry's if there is one
- * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if dtype cannot be stored or bytes do not fit elements; ORION_ERROR_NO_MEMORY
+ * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if dtype cannot be stored or bytes do not fit
+ * elements; ORION_ERROR_NO_MEMORY
  */
-ORION_API ORION_MUST_CHECK orion_status orion_mil_blob_writer_add(orion_mil_blob_writer *writer, orion_mil_dtype dtype,
-                                                                  const void *data, size_t bytes, uint64_t elements,
+ORION_API ORION_MUST_CHECK orion_status orion_mil_blob_writer_add(orion_mil_blob_writer *writer,
+                                                                  orion_mil_dtype dtype,
+                                                                  const void *data, size_t bytes,
+                                                                  uint64_t elements,
                                                                   uint64_t *out_offset);
-/** As orion_mil_blob_writer_add, without copying: keeps a reference to `blob`, whose bytes [at, at + bytes) are the data. */
-ORION_API ORION_MUST_CHECK orion_status orion_mil_blob_writer_add_blob(orion_mil_blob_writer *writer, orion_mil_dtype dtype,
-                                                                       orion_blob *blob, size_t at, size_t bytes,
-                                                                       uint64_t elements, uint64_t *out_offset);
+/** As orion_mil_blob_writer_add, without copying: keeps a reference to `blob`, whose bytes [at, at
+ * + bytes) are the data. */
+ORION_API ORION_MUST_CHECK orion_status orion_mil_blob_writer_add_blob(
+    orion_mil_blob_writer *writer, orion_mil_dtype dtype, orion_blob *blob, size_t at, size_t bytes,
+    uint64_t elements, uint64_t *out_offset);
 /** Number of entries so far, shared ones counted once. */
 ORION_API size_t orion_mil_blob_writer_count(const orion_mil_blob_writer *writer);
-/** The whole file in memory. The writer stays usable. Caller owns the blob. ORION_ERROR_NO_MEMORY. */
-ORION_API ORION_MUST_CHECK orion_status orion_mil_blob_writer_finish(const orion_mil_blob_writer *writer,
-                                                                     orion_blob **out_blob);
-/** Write the file atomically: it appears complete or not at all. ORION_ERROR_IO, ORION_ERROR_NO_MEMORY. */
-ORION_API ORION_MUST_CHECK orion_status orion_mil_blob_writer_save(const orion_mil_blob_writer *writer, const char *path,
-                                                                   orion_diag *ORION_NULLABLE diag);
+/** The whole file in memory. The writer stays usable. Caller owns the blob. ORION_ERROR_NO_MEMORY.
+ */
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_blob_writer_finish(const orion_mil_blob_writer *writer, orion_blob **out_blob);
+/** Write the file atomically: it appears complete or not at all. ORION_ERROR_IO,
+ * ORION_ERROR_NO_MEMORY. */
+ORION_API ORION_MUST_CHECK orion_status orion_mil_blob_writer_save(
+    const orion_mil_blob_writer *writer, const char *path, orion_diag *ORION_NULLABLE diag);
 
 /** One entry of a weight file. */
 typedef struct orion_mil_blob_entry {
     size_t size;
-    uint64_t offset;       /**< of the metadata */
-    uint64_t data_offset;  /**< of the data, from the start of the file */
-    uint64_t bytes;        /**< of data */
+    uint64_t offset;      /**< of the metadata */
+    uint64_t data_offset; /**< of the data, from the start of the file */
+    uint64_t bytes;       /**< of data */
     uint64_t elements;
     uint32_t dtype;        /**< an orion_mil_dtype, 1 to 17 */
     uint32_t padding_bits; /**< unused bits at the end, below 8 */
@@ -327,68 +365,76 @@ typedef struct orion_mil_blob_options {
 } orion_mil_blob_options;
 
 /**
- * Read and check one entry: file header and version, offset alignment and bounds, sentinel, dtype, size, padding, alignment and
- * bounds of the data.
+ * Read and check one entry: file header and version, offset alignment and bounds, sentinel, dtype,
+ * size, padding, alignment and bounds of the data.
  * @param offset     of the metadata
  * @param dtype      wanted dtype, or ORION_MIL_DTYPE_NONE for any
  * @return ORION_OK; ORION_ERROR_VERIFY with a diagnostic naming the field; ORION_ERROR_ABI
  */
-ORION_API ORION_MUST_CHECK orion_status orion_mil_blob_read(const orion_blob *blob, uint64_t offset, orion_mil_dtype dtype,
-                                                            const orion_mil_blob_options *ORION_NULLABLE options,
-                                                            orion_diag *ORION_NULLABLE diag,
-                                                            orion_mil_blob_entry *out_entry);
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_blob_read(const orion_blob *blob, uint64_t offset, orion_mil_dtype dtype,
+                    const orion_mil_blob_options *ORION_NULLABLE options,
+                    orion_diag *ORION_NULLABLE diag, orion_mil_blob_entry *out_entry);
 /**
- * Walk a file: *offset 0 reads the first entry, else the one after the entry at *offset, which is replaced by its offset.
+ * Walk a file: *offset 0 reads the first entry, else the one after the entry at *offset, which is
+ * replaced by its offset.
  * @return ORION_OK; ORION_ERROR_NOT_FOUND after the last entry; else as orion_mil_blob_read
  */
-ORION_API ORION_MUST_CHECK orion_status orion_mil_blob_next(const orion_blob *blob, uint64_t *offset,
-                                                            const orion_mil_blob_options *ORION_NULLABLE options,
-                                                            orion_diag *ORION_NULLABLE diag,
-                                                            orion_mil_blob_entry *out_entry);
+ORION_API ORION_MUST_CHECK orion_status orion_mil_blob_next(
+    const orion_blob *blob, uint64_t *offset, const orion_mil_blob_options *ORION_NULLABLE options,
+    orion_diag *ORION_NULLABLE diag, orion_mil_blob_entry *out_entry);
 
 /* ---- the weight files of a program --------------------------------------------------------- */
 
 /** Named weight files, kept sorted by path (byte order). */
 typedef struct orion_mil_weights orion_mil_weights;
-ORION_API ORION_MUST_CHECK orion_status orion_mil_weights_create(const orion_allocator *ORION_NULLABLE allocator,
-                                                                 orion_mil_weights **out_weights);
+ORION_API ORION_MUST_CHECK orion_status orion_mil_weights_create(
+    const orion_allocator *ORION_NULLABLE allocator, orion_mil_weights **out_weights);
 ORION_API void orion_mil_weights_destroy(orion_mil_weights **weights);
 /**
- * Add a file under the path that programs use, such as "@model_path/weights/weight.bin". Keeps a reference to `blob`.
- * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if the path is empty or taken; ORION_ERROR_NO_MEMORY
+ * Add a file under the path that programs use, such as "@model_path/weights/weight.bin". Keeps a
+ * reference to `blob`.
+ * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if the path is empty or taken;
+ * ORION_ERROR_NO_MEMORY
  */
-ORION_API ORION_MUST_CHECK orion_status orion_mil_weights_add(orion_mil_weights *weights, const char *path, orion_blob *blob);
+ORION_API ORION_MUST_CHECK orion_status orion_mil_weights_add(orion_mil_weights *weights,
+                                                              const char *path, orion_blob *blob);
 /** The file under that path (borrowed), or NULL. */
-ORION_API orion_blob *ORION_NULLABLE orion_mil_weights_find(const orion_mil_weights *ORION_NULLABLE weights, const char *path);
+ORION_API orion_blob *ORION_NULLABLE
+orion_mil_weights_find(const orion_mil_weights *ORION_NULLABLE weights, const char *path);
 ORION_API size_t orion_mil_weights_count(const orion_mil_weights *ORION_NULLABLE weights);
 /** Path and file i in sorted order (borrowed), or NULL past the end. */
-ORION_API const char *ORION_NULLABLE orion_mil_weights_path(const orion_mil_weights *ORION_NULLABLE weights, size_t i);
-ORION_API orion_blob *ORION_NULLABLE orion_mil_weights_get(const orion_mil_weights *ORION_NULLABLE weights, size_t i);
+ORION_API const char *ORION_NULLABLE
+orion_mil_weights_path(const orion_mil_weights *ORION_NULLABLE weights, size_t i);
+ORION_API orion_blob *ORION_NULLABLE
+orion_mil_weights_get(const orion_mil_weights *ORION_NULLABLE weights, size_t i);
 
 /* ---- graph to MIL and back ----------------------------------------------------------------- */
 
 /** How a graph is lowered. */
 typedef struct orion_mil_lower_options {
     size_t size;
-    const char *ORION_NULLABLE target;       /**< "cpu" or NULL: model ops stay whole. No other target yet */
-    const char *ORION_NULLABLE weights_path; /**< path of the weight file; NULL: "@model_path/weights/weight.bin" */
-    uint32_t dialect;                        /**< an orion_mil_dialect; 0: ios18 */
+    const char
+        *ORION_NULLABLE target; /**< "cpu" or NULL: model ops stay whole. No other target yet */
+    const char *ORION_NULLABLE
+        weights_path; /**< path of the weight file; NULL: "@model_path/weights/weight.bin" */
+    uint32_t dialect; /**< an orion_mil_dialect; 0: ios18 */
     uint32_t inline_elements; /**< constants with more elements go to the weight file; 0: 64 */
 } orion_mil_lower_options;
 
 /**
- * Lower a graph to a program with one function `main`: its parameters are the graph's inputs and its results the graph's
- * outputs, in order and under their names. Every parameter of an op is materialised as a named const.
+ * Lower a graph to a program with one function `main`: its parameters are the graph's inputs and
+ * its results the graph's outputs, in order and under their names. Every parameter of an op is
+ * materialised as a named const.
  * @param out_weights  [out] the weight files; empty if all constants are small
- * @return ORION_OK; ORION_ERROR_UNSUPPORTED for an unknown target; ORION_ERROR_INVALID_ARGUMENT for an unknown dialect;
- *         ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY
- * Ownership: the caller owns both; neither keeps the graph.
+ * @return ORION_OK; ORION_ERROR_UNSUPPORTED for an unknown target; ORION_ERROR_INVALID_ARGUMENT for
+ * an unknown dialect; ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY Ownership: the caller owns both;
+ * neither keeps the graph.
  */
-ORION_API ORION_MUST_CHECK orion_status orion_mil_lower(const orion_ir_graph *graph,
-                                                        const orion_mil_lower_options *ORION_NULLABLE options,
-                                                        const orion_allocator *ORION_NULLABLE allocator,
-                                                        orion_diag *ORION_NULLABLE diag, orion_mil_program **out_program,
-                                                        orion_mil_weights **out_weights);
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_lower(const orion_ir_graph *graph, const orion_mil_lower_options *ORION_NULLABLE options,
+                const orion_allocator *ORION_NULLABLE allocator, orion_diag *ORION_NULLABLE diag,
+                orion_mil_program **out_program, orion_mil_weights **out_weights);
 
 /** How a program is raised. */
 typedef struct orion_mil_raise_options {
@@ -397,21 +443,21 @@ typedef struct orion_mil_raise_options {
 } orion_mil_raise_options;
 
 /**
- * Raise one function to a graph. Constants in weight files are referenced, not copied. Parameters left out take the defaults that
- * coremltools gives them (docs/mil-subset.md).
+ * Raise one function to a graph. Constants in weight files are referenced, not copied. Parameters
+ * left out take the defaults that coremltools gives them (docs/mil-subset.md).
  * @param weights   NULL if the program needs none; may be destroyed afterwards
  * @param function  its name; NULL: "main"
- * @return ORION_OK; ORION_ERROR_NOT_FOUND if there is no such function or weight file; ORION_ERROR_VERIFY if the program breaks a
- *         rule of orion_mil_verify, an argument is missing or of the wrong kind, a declared type is not what the op gives, or a
- *         weight file is malformed; ORION_ERROR_UNSUPPORTED with one diagnostic per statement whose op or type the IR does not
- *         have; ORION_ERROR_NO_MEMORY
+ * @return ORION_OK; ORION_ERROR_NOT_FOUND if there is no such function or weight file;
+ * ORION_ERROR_VERIFY if the program breaks a rule of orion_mil_verify, an argument is missing or of
+ * the wrong kind, a declared type is not what the op gives, or a weight file is malformed;
+ * ORION_ERROR_UNSUPPORTED with one diagnostic per statement whose op or type the IR does not have;
+ * ORION_ERROR_NO_MEMORY
  */
-ORION_API ORION_MUST_CHECK orion_status orion_mil_raise(const orion_mil_program *program,
-                                                        const orion_mil_weights *ORION_NULLABLE weights,
-                                                        const char *ORION_NULLABLE function,
-                                                        const orion_mil_raise_options *ORION_NULLABLE options,
-                                                        const orion_allocator *ORION_NULLABLE allocator,
-                                                        orion_diag *ORION_NULLABLE diag, orion_ir_graph **out_graph);
+ORION_API ORION_MUST_CHECK orion_status orion_mil_raise(
+    const orion_mil_program *program, const orion_mil_weights *ORION_NULLABLE weights,
+    const char *ORION_NULLABLE function, const orion_mil_raise_options *ORION_NULLABLE options,
+    const orion_allocator *ORION_NULLABLE allocator, orion_diag *ORION_NULLABLE diag,
+    orion_ir_graph **out_graph);
 
 /* ---- identity ------------------------------------------------------------------------------- */
 
@@ -419,15 +465,18 @@ ORION_API ORION_MUST_CHECK orion_status orion_mil_raise(const orion_mil_program 
 #define ORION_MIL_IDENTITY_BYTES 195
 
 /**
- * The identifier that Apple's framework gives to a program: TEXT_WEIGHTS_OPTIONS, each the upper-case hexadecimal SHA-256 of the
- * text's bytes; of four zero bytes and then the bytes of every weight file, in the order of their paths; and of the option plist.
- * Equal identities mean equal programs.
+ * The identifier that Apple's framework gives to a program: TEXT_WEIGHTS_OPTIONS, each the
+ * upper-case hexadecimal SHA-256 of the text's bytes; of four zero bytes and then the bytes of
+ * every weight file, in the order of their paths; and of the option plist. Equal identities mean
+ * equal programs.
  * @param weights  NULL: none
  * @param options  bytes of the option plist, or NULL: none
  * @param out_hex  [out] ORION_MIL_IDENTITY_BYTES bytes, ending in a NUL
  */
-ORION_API void orion_mil_identity(const char *text, size_t length, const orion_mil_weights *ORION_NULLABLE weights,
-                                  const void *ORION_NULLABLE options, size_t options_length, char *out_hex);
+ORION_API void orion_mil_identity(const char *text, size_t length,
+                                  const orion_mil_weights *ORION_NULLABLE weights,
+                                  const void *ORION_NULLABLE options, size_t options_length,
+                                  char *out_hex);
 
 ORION_END_DECLS
 

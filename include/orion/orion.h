@@ -6,10 +6,10 @@
 #ifndef ORION_ORION_H
 #define ORION_ORION_H
 
+#include "ane.h"
 #include "base.h"
 #include "ir.h"
 #include "mil.h"
-#include "ane.h"
 #include "train.h"
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files that appear whole or not at all: temporary beside the target, fsync, rename, fsync of the directory. */
+/* Files that appear whole or not at all: temporary beside the target, fsync, rename, fsync of the
+ * directory. */
 #define _POSIX_C_SOURCE 200809L
 #include "util.h"
 
@@ -17,7 +18,8 @@ static orion_status fail(orn_file *f, const char *what, orion_diag *diag) {
     return code == ENOMEM ? ORION_ERROR_NO_MEMORY : ORION_ERROR_IO;
 }
 
-orion_status orn_file_begin(orn_file *f, const char *path, const orion_allocator *a, orion_diag *diag) {
+orion_status orn_file_begin(orn_file *f, const char *path, const orion_allocator *a,
+                            orion_diag *diag) {
     *f = (orn_file){.allocator = orn_allocator(a), .fd = -1};
     orn_text name;
     orn_text_init(&name, a);
@@ -52,7 +54,8 @@ orion_status orn_file_write(orn_file *f, const void *bytes, size_t n, orion_diag
     return ORION_OK;
 }
 
-/* Make the rename itself durable. Some file systems refuse fsync on directories; that is not an error of ours. */
+/* Make the rename itself durable. Some file systems refuse fsync on directories; that is not an
+ * error of ours. */
 static void sync_directory(const orn_file *f) {
     const char *slash = strrchr(f->path, '/');
     char dir[4096];

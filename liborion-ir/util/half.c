@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Scalar conversions between f32/f64 and the 16-bit floats; arrays are the CPU back end's business. */
+/* Scalar conversions between f32/f64 and the 16-bit floats; arrays are the CPU back end's business.
+ */
 #include "util.h"
 
 float orn_f32_from_f16(uint16_t h) {
@@ -8,12 +9,13 @@ float orn_f32_from_f16(uint16_t h) {
     uint32_t mantissa = h & 0x3ffu;
     if (exponent == 31) return orn_bits_f32(sign | 0x7f800000u | mantissa << 13);
     if (exponent != 0) return orn_bits_f32(sign | (exponent + 112) << 23 | mantissa << 13);
-    /* Subnormal: mantissa · 2^-24, exact in f32. */
+    /* Subnormal: mantissa x 2^-24, exact in f32. */
     float magnitude = (float)mantissa * 0x1p-24f;
     return orn_bits_f32(sign | orn_f32_bits(magnitude));
 }
 
-/* Round the magnitude `bits` (a double's, sign cleared) to a half: one rounding, to nearest even. */
+/* Round the magnitude `bits` (a double's, sign cleared) to a half: one rounding, to nearest even.
+ */
 uint16_t orn_f16_from_f64(double d) {
     uint64_t bits;
     memcpy(&bits, &d, sizeof bits);

@@ -3,7 +3,8 @@
 #include "util.h"
 
 uint64_t orn_hash_bytes(const void *data, size_t n, uint64_t seed) {
-    /* FNV-1a over bytes, then a final mix: stable everywhere, quick enough for names and small constants. */
+    /* FNV-1a over bytes, then a final mix: stable everywhere, quick enough for names and small
+     * constants. */
     const unsigned char *p = data;
     uint64_t h = 0xcbf29ce484222325ull ^ seed;
     for (size_t i = 0; i < n; i++) h = (h ^ p[i]) * 0x100000001b3ull;

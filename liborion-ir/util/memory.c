@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-/* libc's allocator behind orion_allocator's one function. Alignments above malloc's own are served by aligned_alloc. */
+/* libc's allocator behind orion_allocator's one function. Alignments above malloc's own are served
+ * by aligned_alloc. */
 static void *libc_realloc(void *ctx, void *ptr, size_t old_size, size_t new_size, size_t align) {
     (void)ctx;
     if (new_size == 0) {

@@ -92,7 +92,8 @@ static size_t format_g(char *buf, double v, int digits) {
     size_t out = 0;
     bool point = false;
     for (int i = 0; i < n; i++) {
-        bool plain = (raw[i] >= '0' && raw[i] <= '9') || raw[i] == '-' || raw[i] == '+' || raw[i] == 'e';
+        bool plain =
+            (raw[i] >= '0' && raw[i] <= '9') || raw[i] == '-' || raw[i] == '+' || raw[i] == 'e';
         if (plain) {
             buf[out++] = raw[i];
         } else if (!point) {
@@ -135,7 +136,8 @@ bool orn_parse_f64(const char *s, size_t n, double *out) {
     const char *digits = s[0] == '-' || s[0] == '+' ? s + 1 : s;
     size_t left = n - (size_t)(digits - s);
     bool word = left == 3 && (memcmp(digits, "inf", 3) == 0 || memcmp(digits, "nan", 3) == 0);
-    if (!word && !(left > 0 && ((digits[0] >= '0' && digits[0] <= '9') || digits[0] == '.'))) return false;
+    if (!word && !(left > 0 && ((digits[0] >= '0' && digits[0] <= '9') || digits[0] == '.')))
+        return false;
     memcpy(copy, s, n);
     copy[n] = '\0';
     char *end;

@@ -2,8 +2,8 @@
 /*
  * Small tools shared by all four libraries: memory, text, numbers, scanning, hashing.
  *
- * Linked hidden into each library; nothing here is exported.  Everything that can fail returns an orion_status or is sticky
- * (orn_text), and nothing here depends on the locale.
+ * Linked hidden into each library; nothing here is exported.  Everything that can fail returns an
+ * orion_status or is sticky (orn_text), and nothing here depends on the locale.
  */
 #ifndef ORN_UTIL_H
 #define ORN_UTIL_H
@@ -21,8 +21,8 @@
     } while (0)
 
 #define ORN_COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define ORN_MIN(a, b) ((a) < (b) ? (a) : (b))
-#define ORN_MAX(a, b) ((a) > (b) ? (a) : (b))
+#define ORN_MIN(a, b)    ((a) < (b) ? (a) : (b))
+#define ORN_MAX(a, b)    ((a) > (b) ? (a) : (b))
 
 /* ---- checked sizes: false on overflow, *out untouched then ---- */
 static inline bool orn_mul(size_t a, size_t b, size_t *out) {
@@ -42,16 +42,17 @@ static inline bool orn_align_up(size_t n, size_t align, size_t *out) {
 /* ---- allocation ---- */
 /* The allocator to keep: a copy of `a`, or libc's when `a` is NULL or empty. */
 orion_allocator orn_allocator(const orion_allocator *a);
-void *orn_alloc(const orion_allocator *a, size_t size);                /* 16-byte aligned, not cleared */
+void *orn_alloc(const orion_allocator *a, size_t size); /* 16-byte aligned, not cleared */
 void *orn_alloc_aligned(const orion_allocator *a, size_t size, size_t align);
-void *orn_zalloc(const orion_allocator *a, size_t size);               /* cleared */
-void orn_free(const orion_allocator *a, void *ptr, size_t size);       /* NULL ok; size exact */
-/* Grow array *ptr of `elem`-byte items to hold at least `need`; doubles. On failure everything stays. */
+void *orn_zalloc(const orion_allocator *a, size_t size);         /* cleared */
+void orn_free(const orion_allocator *a, void *ptr, size_t size); /* NULL ok; size exact */
+/* Grow array *ptr of `elem`-byte items to hold at least `need`; doubles. On failure everything
+ * stays. */
 bool orn_grow(const orion_allocator *a, void **ptr, size_t *capacity, size_t need, size_t elem);
 #define ORN_GROW(a, ptr, capacity, need)                                                           \
     orn_grow((a), (void **)&(ptr), &(capacity), (need), sizeof(*(ptr)))
-char *orn_strdup(const orion_allocator *a, const char *s);             /* free with strlen+1 */
-void orn_strfree(const orion_allocator *a, char *s);                   /* NULL ok */
+char *orn_strdup(const orion_allocator *a, const char *s); /* free with strlen+1 */
+void orn_strfree(const orion_allocator *a, char *s);       /* NULL ok */
 
 /* Bump allocator: many small things that die together. Zero-initialise, then orn_arena_init. */
 typedef struct orn_arena_block orn_arena_block;
@@ -61,18 +62,20 @@ typedef struct orn_arena {
 } orn_arena;
 void orn_arena_init(orn_arena *arena, const orion_allocator *a);
 void orn_arena_clear(orn_arena *arena);
-void *orn_arena_alloc(orn_arena *arena, size_t size);                  /* 16-byte aligned, cleared */
+void *orn_arena_alloc(orn_arena *arena, size_t size); /* 16-byte aligned, cleared */
 char *orn_arena_strndup(orn_arena *arena, const char *s, size_t n);
 
 /* ---- ABI: sized option structs ---- */
 /*
- * Copy the caller's struct into `out` (`known` bytes, zero-filled). Older callers (smaller size) get zeros; newer callers are
- * accepted iff the bytes we do not know are all zero. NULL `in` gives all zeros with `size` set.
+ * Copy the caller's struct into `out` (`known` bytes, zero-filled). Older callers (smaller size)
+ * get zeros; newer callers are accepted iff the bytes we do not know are all zero. NULL `in` gives
+ * all zeros with `size` set.
  */
 orion_status orn_check_size(const void *in, void *out, size_t known);
 
 /* ---- text ---- */
-/* A growing text; sticky: after an allocation failure appends do nothing and orn_text_status tells. Always NUL-terminated. */
+/* A growing text; sticky: after an allocation failure appends do nothing and orn_text_status tells.
+ * Always NUL-terminated. */
 typedef struct orn_text {
     orion_allocator allocator;
     char *data;
@@ -88,10 +91,12 @@ void orn_text_int(orn_text *t, int64_t v);
 void orn_text_uint(orn_text *t, uint64_t v);
 /* printf for %s %.*s %d %u %zu %lld %llu %x %c only: no floats, which depend on the locale. */
 void orn_text_printf(orn_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void orn_text_float(orn_text *t, double v, int digits); /* %.{digits}g, '.' as point; inf, -inf, nan */
+void orn_text_float(orn_text *t, double v,
+                    int digits); /* %.{digits}g, '.' as point; inf, -inf, nan */
 orion_status orn_text_status(const orn_text *t);
 
-/* Shortest text that reads back as the same value: f32 (≤ 9 digits), f64 (≤ 17). Returns the length; buf ≥ 32. */
+/* Shortest text that reads back as the same value: f32 (<= 9 digits), f64 (<= 17). Returns the
+ * length; buf >= 32. */
 size_t orn_format_f32(char *buf, float v);
 size_t orn_format_f64(char *buf, double v);
 /* Parse all of s[0..n): decimal, hex float, inf, nan, with sign. False if anything else. */
@@ -111,7 +116,7 @@ static inline float orn_bits_f32(uint32_t u) {
 }
 uint16_t orn_f16_from_f32(float f);
 float orn_f32_from_f16(uint16_t h);
-/* One rounding from double, so that f64 → f16 does not round twice. */
+/* One rounding from double, so that f64 -> f16 does not round twice. */
 uint16_t orn_f16_from_f64(double d);
 uint16_t orn_bf16_from_f32(float f);
 static inline float orn_f32_from_bf16(uint16_t h) {
@@ -145,7 +150,8 @@ void orn_diag(orion_diag *diag, orion_severity severity, orion_message message, 
     __attribute__((format(printf, 8, 9)));
 /* The common case: an error without a place in a text. */
 #define ORN_ERROR(diag, message, subject, ...)                                                     \
-    orn_diag((diag), ORION_SEVERITY_ERROR, ORION_MESSAGE_##message, NULL, 0, 0, (subject), __VA_ARGS__)
+    orn_diag((diag), ORION_SEVERITY_ERROR, ORION_MESSAGE_##message, NULL, 0, 0, (subject),         \
+             __VA_ARGS__)
 
 /* ---- scanning text (ptr + length, no NUL needed) ---- */
 typedef struct orn_scan {
@@ -161,9 +167,11 @@ typedef struct orn_file {
     char *path, *temporary;
     int fd;
 } orn_file;
-orion_status orn_file_begin(orn_file *f, const char *path, const orion_allocator *a, orion_diag *diag);
+orion_status orn_file_begin(orn_file *f, const char *path, const orion_allocator *a,
+                            orion_diag *diag);
 orion_status orn_file_write(orn_file *f, const void *bytes, size_t n, orion_diag *diag);
-/* fsync, rename over `path`, fsync the directory. On failure the temporary is removed and the old file is untouched. */
+/* fsync, rename over `path`, fsync the directory. On failure the temporary is removed and the old
+ * file is untouched. */
 orion_status orn_file_commit(orn_file *f, orion_diag *diag);
 void orn_file_abort(orn_file *f); /* also fine after commit or a failed begin */
 

@@ -109,7 +109,8 @@ def main():
                 no = ", ".join(place for place, there in places if not there)
                 lines.append(f"{name}: in {yes}; not in {no}")
             elif versioned and in_library[name] != in_map[name]:
-                lines.append(f"{name}: {in_map[name]} in the map, {in_library[name]} in the library")
+                lines.append(
+                    f"{name}: {in_map[name]} in the map, {in_library[name]} in the library")
         if not in_headers:
             lines.append("no public function found")
         print("\n".join(lines) or f"{len(in_headers)} functions agree")

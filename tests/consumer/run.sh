@@ -30,7 +30,8 @@ attempt() {
 build_and_run() {
     # shellcheck disable=SC2046,SC2086
     $1 -std=$2 -Wall -Wextra -Wpedantic -Werror $flags -o "$work/hello" \
-        -x ${4:-c} "$root/tests/consumer/hello.c" -x none $(pkg-config --cflags --libs ${3:-} orion-train) && "$work/hello"
+        -x ${4:-c} "$root/tests/consumer/hello.c" -x none \
+        $(pkg-config --cflags --libs ${3:-} orion-train) && "$work/hello"
 }
 
 library_path=

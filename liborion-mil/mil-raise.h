@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* What raise.c (names, constants, parameters, the table) and raise-ops.c (ops that need more than
+ * the table) share. */
+#ifndef MIL_RAISE_H
+#define MIL_RAISE_H
+
+#include "mil-internal.h"
+
+/* What a MIL name stands for. */
+typedef struct mil_raised {
+    orion_ir_value value;           /* id 0: a constant not yet made, or nothing */
+    const orion_mil_value *literal; /* of a const statement */
+    const orion_mil_type *type;     /* as declared */
+    const orion_mil_statement *at;  /* NULL for a parameter */
+    uint8_t wanted;                 /* a const that is some op's operand */
+    uint8_t used;
+    uint8_t refused; /* comes from a statement that was refused; what depends on it is skipped in
+                        silence */
+    uint8_t reserved[5];
+} mil_raised;
+
+typedef struct mil_raiser {
+    const orion_mil_program *program;
+    const orion_mil_function *function;
+    const orion_mil_weights *weights;
+    orion_diag *diag;
+    orion_allocator allocator;
+    orn_arena scratch;
+    orion_ir_builder *b;
+    mil_raised *raised;   /* one per parameter and result, in order */
+    orn_map names;        /* MIL name -> index in `raised` */
+    orn_map ir_names;     /* names given in the graph */
+    orion_status refused; /* of the first statement refused; the graph is then not made */
+    orion_mil_dtype
+        hint; /* for literals without a type: element type of the op's first named operand */
+} mil_raiser;
+
+typedef struct mil_ints {
+    const int64_t *items;
+    size_t count;
+} mil_ints;
+
+typedef orion_status mil_raise_fn(mil_raiser *r, const orion_mil_statement *s, orion_ir_op op,
+                                  orion_ir_value *out);
+
+/* ---- raise.c ---- */
+/* Report against a statement: MIL_OP gives ORION_ERROR_UNSUPPORTED, everything else
+ * ORION_ERROR_VERIFY. */
+orion_status mil_refuse(mil_raiser *r, const orion_mil_statement *s, orion_message message,
+                        const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* The element type of the graph for one of MIL: int16 becomes i32. NONE if there is none. */
+orion_ir_dtype mil_raise_dtype(orion_mil_dtype dtype);
+orion_ir_type mil_raised_type(mil_raiser *r, orion_ir_value v);
+/* Operand by argument name; out id 0 if it is left out and `optional`. */
+orion_status mil_operand(mil_raiser *r, const orion_mil_statement *s, const char *name,
+                         bool optional, orion_ir_value *out);
+/* The operands of a tuple argument, in scratch. */
+orion_status mil_operands(mil_raiser *r, const orion_mil_statement *s, const char *name,
+                          const orion_ir_value **out, size_t *count);
+/* Constant parameters. *given (may be NULL: then it must be given) tells whether it was; if not,
+ * *out keeps its value. */
+orion_status mil_int(mil_raiser *r, const orion_mil_statement *s, const char *name, bool *given,
+                     int64_t *out);
+orion_status mil_bool(mil_raiser *r, const orion_mil_statement *s, const char *name, bool *given,
+                      bool *out);
+orion_status mil_float(mil_raiser *r, const orion_mil_statement *s, const char *name, bool *given,
+                       double *out);
+orion_status mil_string(mil_raiser *r, const orion_mil_statement *s, const char *name, bool *given,
+                        const char **out);
+/* Integers or booleans of any shape, flattened. */
+orion_status mil_integers(mil_raiser *r, const orion_mil_statement *s, const char *name,
+                          bool *given, mil_ints *out);
+/* Refuse arguments not listed; `names` ends in NULL. */
+orion_status mil_only(mil_raiser *r, const orion_mil_statement *s, const char *const *names);
+/* By the table alone. */
+mil_raise_fn mil_raise_generic;
+
+/* ---- raise-ops.c ---- */
+typedef struct mil_raise_op {
+    const char *name;
+    mil_raise_fn *raise;
+    uint16_t op;  /* orion_ir_op; NONE for ops that are only raised */
+    bool generic; /* its operands are those of the table */
+} mil_raise_op;
+/* The row for a statement, or NULL. */
+const mil_raise_op *mil_raise_find(const orion_mil_statement *s);
+/* The statement's name attribute, or "". */
+const char *mil_name_attribute(const orion_mil_statement *s);
+
+#endif

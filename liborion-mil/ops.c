@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* mil-ops.def as tables: the arguments of each op and the names of ops. */
+#include "mil-internal.h"
+
+static const mil_row rows[] = {
+#define MIL_IN(op_, argument_, need_)                                                              \
+    {.name = argument_, .op = ORION_IR_OP_##op_, .role = MIL_ROLE_IN, .need = MIL_NEED_##need_},
+#define MIL_ATTR(op_, attr_, parameter_, kind_, fallback_)                                         \
+    {.name = parameter_,                                                                           \
+     .attr = attr_,                                                                                \
+     .value = fallback_,                                                                           \
+     .op = ORION_IR_OP_##op_,                                                                      \
+     .role = MIL_ROLE_ATTR,                                                                        \
+     .kind = MIL_KIND_##kind_},
+#define MIL_FIXED(op_, parameter_, kind_, value_, need_)                                           \
+    {.name = parameter_,                                                                           \
+     .value = value_,                                                                              \
+     .op = ORION_IR_OP_##op_,                                                                      \
+     .role = MIL_ROLE_FIXED,                                                                       \
+     .kind = MIL_KIND_##kind_,                                                                     \
+     .need = MIL_NEED_##need_},
+#include "mil-ops.def"
+};
+
+static const struct {
+    uint16_t op;
+    const char *name;
+} names[] = {
+#define MIL_OP(op_, name_, lower_, raise_) {ORION_IR_OP_##op_, name_},
+#include "mil-ops.def"
+};
+
+static const struct {
+    uint16_t op;
+    const char *prefix;
+} hints[] = {
+#define MIL_HINT(op_, prefix_) {ORION_IR_OP_##op_, prefix_},
+#include "mil-ops.def"
+};
+
+const mil_row *mil_rows(orion_ir_op op, size_t *count) {
+    *count = 0;
+    size_t i = 0;
+    while (i < ORN_COUNT(rows) && rows[i].op != op) i++;
+    while (i + *count < ORN_COUNT(rows) && rows[i + *count].op == op) ++*count;
+    return *count == 0 ? NULL : &rows[i];
+}
+
+const char *mil_op_name(orion_ir_op op, const char **hint) {
+    *hint = NULL;
+    for (size_t i = 0; i < ORN_COUNT(hints); i++) {
+        if (hints[i].op == op) *hint = hints[i].prefix;
+    }
+    for (size_t i = 0; i < ORN_COUNT(names); i++) {
+        if (names[i].op == op) return names[i].name;
+    }
+    return NULL;
+}
