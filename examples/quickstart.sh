@@ -32,7 +32,7 @@ threads=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 say() { printf '\n== %s\n' "$*" >&2; }
 
 . "$root/tests/tools/packages.sh"
-install_missing meson ninja pkg-config gcc python3 yaml-0.1
+install_missing meson ninja pkg-config gcc python3 nettle jansson yaml-0.1
 
 say "1/4  Configure and build in $build"
 mkdir -p "$build"

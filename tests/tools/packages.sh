@@ -5,7 +5,8 @@
 # have TOOL: is this program (or pkg-config module) here?
 have() {
     case $1 in
-    cmocka | yaml-0.1) pkg-config --exists "$1" 2>/dev/null ;;
+    cmocka | jansson | yaml-0.1) pkg-config --exists "$1" 2>/dev/null ;;
+    nettle) [ "$(uname -s)" = Darwin ] || pkg-config --exists nettle 2>/dev/null ;;
     locales) [ "$(uname -s)" = Darwin ] || [ -f /usr/share/i18n/locales/de_DE ] ;;
     *) command -v "$1" >/dev/null 2>&1 ;;
     esac
@@ -17,6 +18,8 @@ apt_name() {
     ninja) echo ninja-build ;;
     gcc) echo gcc libc6-dev ;;
     cmocka) echo libcmocka-dev ;;
+    jansson) echo libjansson-dev ;;
+    nettle) echo nettle-dev ;;
     yaml-0.1) echo libyaml-dev ;;
     abidiff) echo abigail-tools ;;
     *) echo "$1" ;;
