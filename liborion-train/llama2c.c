@@ -13,7 +13,7 @@
  * some exporters write them). A file whose matrices were transposed on the way has the right size
  * and finite values, but wrong tables.
  */
-#include "model-internal.h"
+#include "train-internal.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Llama-style models: the description and its limits, the parameter table, random weights,
  * reference counts. */
-#include "model-internal.h"
+#include "train-internal.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* AdamW on fp32 masters in one fused pass, gradient accumulation, and the global norm. */
-#include "model-internal.h"
+#include "trainer-internal.h"
 
 #include <math.h>
 

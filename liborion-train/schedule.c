@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The learning rate of a step: linear warm-up, then half a cosine down to a floor. */
-#include "model-internal.h"
+#include "trainer-internal.h"
 
 #include <math.h>
 
