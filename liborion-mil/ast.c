@@ -464,7 +464,3 @@ size_t orion_mil_value_count(const orion_mil_value *value) {
 const orion_mil_value *orion_mil_value_item(const orion_mil_value *value, size_t i) {
     return has_items(value) && i < value->count ? &value->u.items[i] : NULL;
 }
-
-uint32_t orion_mil_version(void) {
-    return ORION_MIL_VERSION_MAJOR << 16 | ORION_MIL_VERSION_MINOR << 8 | ORION_MIL_VERSION_PATCH;
-}

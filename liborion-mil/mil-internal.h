@@ -144,6 +144,24 @@ const mil_row *mil_rows(orion_ir_op op, size_t *count);
 /* The MIL op of an IR op, or NULL; *hint is the prefix of its name attribute, or NULL. */
 const char *mil_op_name(orion_ir_op op, const char **hint);
 
+/*
+ * Hints: lowering writes into the name attribute what MIL has no other place for, and raising reads
+ * it. A program means the same without them.
+ *   orion_<op>_NAME     which of two IR ops that share a MIL op this is (MIL_HINT in mil-ops.def)
+ *   orion_value_NAME    the value is called NAME in the graph, its variable otherwise
+ *   orion_output_NAME   an identity that only gives a value its second name
+ * NAME is _ and digits for a value without a name, as is its variable.
+ */
+#define MIL_HINT_VALUE  "orion_value_"
+#define MIL_HINT_OUTPUT "orion_output_"
+/* The IR op that a MIL op's hint names, or NONE. */
+orion_ir_op mil_hinted_op(const char *mil_name, const char *attribute);
+/* The NAME of a value's hint, or NULL. */
+const char *mil_hinted_name(const char *attribute);
+bool mil_is_alias(const char *attribute);
+/* Is it a name that lowering gives to a value without one? */
+bool mil_is_made_up(const char *name);
+
 /* ---- print.c ---- */
 /* The shortest C99 hex float of v, e.g. 0x1.8p+1; inf, -inf, nan. buf >= 40; returns the length. */
 size_t mil_format_hex(char *buf, double v);

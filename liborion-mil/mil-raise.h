@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What raise.c (names, constants, parameters, the table) and raise-ops.c (ops that need more than
- * the table) share. */
+/* What raise.c (names, statements, the function), raise-operands.c (operands, parameters, the
+ * table) and raise-ops.c (ops that need more than the table) share. */
 #ifndef MIL_RAISE_H
 #define MIL_RAISE_H
 
@@ -12,11 +12,10 @@ typedef struct mil_raised {
     const orion_mil_value *literal; /* of a const statement */
     const orion_mil_type *type;     /* as declared */
     const orion_mil_statement *at;  /* NULL for a parameter */
-    uint8_t wanted;                 /* a const that is some op's operand */
-    uint8_t used;
-    uint8_t refused; /* comes from a statement that was refused; what depends on it is skipped in
-                        silence */
-    uint8_t reserved[5];
+    const char *input_name;         /* of a parameter, until it is returned */
+    bool wanted;                    /* a const that is some op's operand */
+    bool used;
+    bool refused; /* by a statement that was; what depends on it is skipped in silence */
 } mil_raised;
 
 typedef struct mil_raiser {
@@ -27,12 +26,14 @@ typedef struct mil_raiser {
     orion_allocator allocator;
     orn_arena scratch;
     orion_ir_builder *b;
+    bool broken;          /* the builder has failed */
     mil_raised *raised;   /* one per parameter and result, in order */
     orn_map names;        /* MIL name -> index in `raised` */
-    orn_map ir_names;     /* names given in the graph */
+    orn_map value_names;  /* taken in the graph -> next suffix to try */
+    orn_map output_names; /* the same for outputs */
+    orn_map ops;          /* MIL op -> row, see mil_raise_row */
     orion_status refused; /* of the first statement refused; the graph is then not made */
-    orion_mil_dtype
-        hint; /* for literals without a type: element type of the op's first named operand */
+    orion_mil_dtype hint; /* for literals without a type: that of the op's first computed operand */
 } mil_raiser;
 
 typedef struct mil_ints {
@@ -40,23 +41,39 @@ typedef struct mil_ints {
     size_t count;
 } mil_ints;
 
+/* Emits the op of a statement. `op` is the row's; *out is the first result. A failure of the
+ * builder need not be noticed. */
 typedef orion_status mil_raise_fn(mil_raiser *r, const orion_mil_statement *s, orion_ir_op op,
                                   orion_ir_value *out);
 
 /* ---- raise.c ---- */
 /* Report against a statement: MIL_OP gives ORION_ERROR_UNSUPPORTED, everything else
- * ORION_ERROR_VERIFY. */
+ * ORION_ERROR_VERIFY; once the builder has failed ORION_ERROR_INVALID_STATE, in silence. */
 orion_status mil_refuse(mil_raiser *r, const orion_mil_statement *s, orion_message message,
                         const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+mil_raised *mil_find_name(mil_raiser *r, const char *name);
+/* Make the IR const of a const statement, if it is not made yet. */
+orion_status mil_make_raised(mil_raiser *r, mil_raised *x);
+
+/* ---- raise-operands.c ---- */
 /* The element type of the graph for one of MIL: int16 becomes i32. NONE if there is none. */
 orion_ir_dtype mil_raise_dtype(orion_mil_dtype dtype);
+orion_status mil_raise_type(const orion_mil_type *type, orion_ir_type *out);
+/* Why mil_raise_type said no. */
+const char *mil_type_problem(const orion_mil_type *type);
+/* The type of a value; rank 0 if the builder has failed, which is noted. */
 orion_ir_type mil_raised_type(mil_raiser *r, orion_ir_value v);
+/* An IR const of a literal; `type` is what it is declared or spelled as. */
+orion_status mil_make_const(mil_raiser *r, const orion_mil_statement *s, const orion_mil_value *v,
+                            const orion_mil_type *type, orion_ir_value *out);
 /* Operand by argument name; out id 0 if it is left out and `optional`. */
 orion_status mil_operand(mil_raiser *r, const orion_mil_statement *s, const char *name,
                          bool optional, orion_ir_value *out);
 /* The operands of a tuple argument, in scratch. */
 orion_status mil_operands(mil_raiser *r, const orion_mil_statement *s, const char *name,
                           const orion_ir_value **out, size_t *count);
+/* The constant behind an argument, or NULL if it is left out or computed. */
+const orion_mil_value *mil_literal(mil_raiser *r, const orion_mil_statement *s, const char *name);
 /* Constant parameters. *given (may be NULL: then it must be given) tells whether it was; if not,
  * *out keeps its value. */
 orion_status mil_int(mil_raiser *r, const orion_mil_statement *s, const char *name, bool *given,
@@ -79,12 +96,9 @@ mil_raise_fn mil_raise_generic;
 typedef struct mil_raise_op {
     const char *name;
     mil_raise_fn *raise;
-    uint16_t op;  /* orion_ir_op; NONE for ops that are only raised */
-    bool generic; /* its operands are those of the table */
+    uint16_t op; /* orion_ir_op; NONE for ops that are only raised */
 } mil_raise_op;
-/* The row for a statement, or NULL. */
-const mil_raise_op *mil_raise_find(const orion_mil_statement *s);
-/* The statement's name attribute, or "". */
-const char *mil_name_attribute(const orion_mil_statement *s);
+/* All ops that are raised, one by one; NULL past the end. */
+const mil_raise_op *mil_raise_row(size_t i);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mil-ops.def as tables: the arguments of each op and the names of ops. */
+/* mil-ops.def as tables: the arguments of each op, the names of ops, and the hints that lowering
+ * leaves in name attributes. */
 #include "mil-internal.h"
 
 static const mil_row rows[] = {
@@ -55,4 +56,38 @@ const char *mil_op_name(orion_ir_op op, const char **hint) {
         if (names[i].op == op) return names[i].name;
     }
     return NULL;
+}
+
+/* ---- hints ---- */
+
+static const char *behind(const char *text, const char *prefix) {
+    size_t n = strlen(prefix);
+    return strncmp(text, prefix, n) == 0 ? text + n : NULL;
+}
+
+orion_ir_op mil_hinted_op(const char *mil_name, const char *attribute) {
+    for (size_t i = 0; i < ORN_COUNT(hints); i++) {
+        const char *unused;
+        orion_ir_op op = (orion_ir_op)hints[i].op;
+        if (behind(attribute, hints[i].prefix) != NULL &&
+            strcmp(mil_op_name(op, &unused), mil_name) == 0)
+            return op;
+    }
+    return ORION_IR_OP_NONE;
+}
+
+const char *mil_hinted_name(const char *attribute) {
+    const char *name = behind(attribute, MIL_HINT_VALUE);
+    for (size_t i = 0; i < ORN_COUNT(hints) && name == NULL; i++)
+        name = behind(attribute, hints[i].prefix);
+    return name != NULL && *name != '\0' ? name : NULL;
+}
+
+bool mil_is_alias(const char *attribute) {
+    return behind(attribute, MIL_HINT_OUTPUT) != NULL;
+}
+
+bool mil_is_made_up(const char *name) {
+    size_t digits = *name == '_' ? strspn(name + 1, "0123456789") : 0;
+    return digits != 0 && name[1 + digits] == '\0';
 }

@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MIL ops that need more than the table: parameters that the IR spells otherwise, and ops that the
+ * IR has only as a combination of others.
+ */
+#include "mil-raise.h"
+
+#include <math.h>
+
+typedef const orion_mil_statement statement;
+
+/* ---- small graphs ---- */
+
+static orion_ir_value scalar(mil_raiser *r, orion_ir_dtype dtype, double v) {
+    return orion_ir_splat(r->b, orion_ir_type_make(dtype, 0, NULL), v);
+}
+
+static orion_ir_dtype dtype_of(mil_raiser *r, orion_ir_value v) {
+    return (orion_ir_dtype)mil_raised_type(r, v).dtype;
+}
+
+/* The two operands that the table calls x and y. */
+static orion_status two_operands(mil_raiser *r, statement *s, orion_ir_value *x,
+                                 orion_ir_value *y) {
+    static const char *const names[] = {"x", "y", NULL};
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, x));
+    return mil_operand(r, s, "y", false, y);
+}
+
+static orion_status one_operand(mil_raiser *r, statement *s, orion_ir_value *x) {
+    static const char *const names[] = {"x", NULL};
+    TRY(mil_only(r, s, names));
+    return mil_operand(r, s, "x", false, x);
+}
+
+/* ---- elementwise ---- */
+
+/* What was lowered from neg; if the factor is no longer -1 it is a product like any other. */
+static orion_status mil_raise_neg(mil_raiser *r, statement *s, orion_ir_op op,
+                                  orion_ir_value *out) {
+    const orion_mil_value *y = mil_literal(r, s, "y");
+    bool minus_one = y != NULL && orion_mil_value_float(y) == -1;
+    return mil_raise_generic(r, s, minus_one ? op : ORION_IR_OP_mul, out);
+}
+
+/* log(x + epsilon), 1 / sqrt(x + epsilon). What rounds to 0 in the element type is not added. */
+static orion_status add_epsilon(mil_raiser *r, statement *s, double epsilon, orion_ir_value *out) {
+    static const char *const names[] = {"x", "epsilon", NULL};
+    bool given;
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, out));
+    TRY(mil_float(r, s, "epsilon", &given, &epsilon));
+    orion_ir_dtype dtype = dtype_of(r, *out);
+    double rounded = dtype == ORION_IR_F16 ? (double)orn_f32_from_f16(orn_f16_from_f64(epsilon))
+                                           : (double)(float)epsilon;
+    if (rounded != 0) *out = orion_ir_add(r->b, *out, scalar(r, dtype, epsilon));
+    return ORION_OK;
+}
+
+static orion_status mil_raise_epsilon(mil_raiser *r, statement *s, orion_ir_op op,
+                                      orion_ir_value *out) {
+    TRY(add_epsilon(r, s, op == ORION_IR_OP_log ? 1e-45 : 1e-12, out));
+    *out = orion_ir_build1(r->b, op, *out);
+    return ORION_OK;
+}
+
+static orion_status mil_raise_inverse(mil_raiser *r, statement *s, orion_ir_op op,
+                                      orion_ir_value *out) {
+    (void)op;
+    TRY(add_epsilon(r, s, 1e-4, out));
+    *out = orion_ir_div(r->b, scalar(r, dtype_of(r, *out), 1), *out);
+    return ORION_OK;
+}
+
+static orion_status mil_raise_square(mil_raiser *r, statement *s, orion_ir_op op,
+                                     orion_ir_value *out) {
+    orion_ir_value x;
+    (void)op;
+    TRY(one_operand(r, s, &x));
+    *out = orion_ir_mul(r->b, x, x);
+    return ORION_OK;
+}
+
+/* clip between alpha and beta; relu6 between 0 and 6. */
+static orion_status mil_raise_clip(mil_raiser *r, statement *s, orion_ir_op op,
+                                   orion_ir_value *out) {
+    static const char *const names[] = {"x", "alpha", "beta", NULL};
+    bool fixed = strcmp(s->op, "relu6") == 0;
+    double low = 0, high = 6;
+    (void)op;
+    TRY(mil_only(r, s, fixed ? (const char *const[]){"x", NULL} : names));
+    TRY(mil_operand(r, s, "x", false, out));
+    if (!fixed) {
+        TRY(mil_float(r, s, "alpha", NULL, &low));
+        TRY(mil_float(r, s, "beta", NULL, &high));
+    }
+    orion_ir_dtype dtype = dtype_of(r, *out);
+    *out = orion_ir_max(r->b, *out, scalar(r, dtype, low));
+    *out = orion_ir_min(r->b, *out, scalar(r, dtype, high));
+    return ORION_OK;
+}
+
+static orion_status mil_raise_gelu(mil_raiser *r, statement *s, orion_ir_op op,
+                                   orion_ir_value *out) {
+    static const char *const names[] = {"x", "mode", NULL};
+    const char *mode = "EXACT";
+    bool given;
+    orion_ir_value x;
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, &x));
+    TRY(mil_string(r, s, "mode", &given, &mode));
+    bool tanh = strcmp(mode, "TANH_APPROXIMATION") == 0;
+    if (tanh || strcmp(mode, "EXACT") == 0) {
+        orion_ir_attr attr = orion_ir_attr_int("tanh_approximation", tanh);
+        *out = orion_ir_build(r->b, op, &x, 1, &attr, 1);
+        return ORION_OK;
+    }
+    if (strcmp(mode, "SIGMOID_APPROXIMATION") != 0) {
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_PARAMETER, "there is no mode '%s'", mode);
+    }
+    orion_ir_value scaled = orion_ir_mul(r->b, x, scalar(r, dtype_of(r, x), 1.702));
+    *out = orion_ir_mul(r->b, x, orion_ir_sigmoid(r->b, scaled));
+    return ORION_OK;
+}
+
+/* ---- comparisons and logic ---- */
+
+/* greater and greater_equal are less and less_equal the other way round. */
+static orion_status mil_raise_greater(mil_raiser *r, statement *s, orion_ir_op op,
+                                      orion_ir_value *out) {
+    orion_ir_value x, y;
+    (void)op;
+    TRY(two_operands(r, s, &x, &y));
+    *out =
+        strcmp(s->op, "greater") == 0 ? orion_ir_less(r->b, y, x) : orion_ir_less_equal(r->b, y, x);
+    return ORION_OK;
+}
+
+static orion_ir_value negate(mil_raiser *r, orion_ir_value x) {
+    return orion_ir_equal(r->b, x, scalar(r, ORION_IR_BOOL, 0));
+}
+
+static orion_status mil_raise_not_equal(mil_raiser *r, statement *s, orion_ir_op op,
+                                        orion_ir_value *out) {
+    orion_ir_value x, y;
+    (void)op;
+    TRY(two_operands(r, s, &x, &y));
+    *out = negate(r, orion_ir_equal(r->b, x, y));
+    return ORION_OK;
+}
+
+static orion_status mil_raise_logical(mil_raiser *r, statement *s, orion_ir_op op,
+                                      orion_ir_value *out) {
+    orion_ir_value x, y;
+    (void)op;
+    TRY(two_operands(r, s, &x, &y));
+    *out = strcmp(s->op, "logical_and") == 0
+               ? orion_ir_select(r->b, x, y, scalar(r, ORION_IR_BOOL, 0))
+               : orion_ir_select(r->b, x, scalar(r, ORION_IR_BOOL, 1), y);
+    return ORION_OK;
+}
+
+static orion_status mil_raise_logical_not(mil_raiser *r, statement *s, orion_ir_op op,
+                                          orion_ir_value *out) {
+    orion_ir_value x;
+    (void)op;
+    TRY(one_operand(r, s, &x));
+    *out = negate(r, x);
+    return ORION_OK;
+}
+
+/* ---- shapes ---- */
+
+/* An extent of 0 is that of the operand. */
+static orion_status mil_raise_reshape(mil_raiser *r, statement *s, orion_ir_op op,
+                                      orion_ir_value *out) {
+    static const char *const names[] = {"x", "shape", NULL};
+    orion_ir_value x;
+    mil_ints shape;
+    int64_t dims[ORION_IR_RANK_MAX];
+    (void)op;
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, &x));
+    TRY(mil_integers(r, s, "shape", NULL, &shape));
+    orion_ir_type type = mil_raised_type(r, x);
+    if (shape.count > ORION_IR_RANK_MAX) {
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "rank %zu is above %d", shape.count,
+                          ORION_IR_RANK_MAX);
+    }
+    for (size_t i = 0; i < shape.count; i++)
+        dims[i] = shape.items[i] == 0 && i < type.rank ? type.dims[i] : shape.items[i];
+    *out = orion_ir_reshape(r->b, x, dims, shape.count);
+    return ORION_OK;
+}
+
+/* Mark the axes that a list names, counted among `rank`. */
+static orion_status mark_axes(mil_raiser *r, statement *s, mil_ints axes, uint32_t rank,
+                              bool *marked) {
+    for (size_t i = 0; i < axes.count; i++) {
+        int64_t axis = axes.items[i] < 0 ? axes.items[i] + rank : axes.items[i];
+        if (axis < 0 || axis >= rank || marked[axis]) {
+            return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE,
+                              "axis %lld is not one of %u or is given twice",
+                              (long long)axes.items[i], (unsigned)rank);
+        }
+        marked[axis] = true;
+    }
+    return ORION_OK;
+}
+
+/* `x` without the marked axes, which must have extent 1. */
+static orion_status drop_axes(mil_raiser *r, statement *s, orion_ir_value x, const bool *marked,
+                              orion_ir_value *out) {
+    orion_ir_type type = mil_raised_type(r, x);
+    int64_t dims[ORION_IR_RANK_MAX];
+    size_t rank = 0;
+    for (uint32_t i = 0; i < type.rank; i++) {
+        if (!marked[i]) {
+            dims[rank++] = type.dims[i];
+        } else if (type.dims[i] != 1) {
+            return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "axis %u has extent %lld, not 1",
+                              (unsigned)i, (long long)type.dims[i]);
+        }
+    }
+    *out = orion_ir_reshape(r->b, x, dims, rank);
+    return ORION_OK;
+}
+
+static orion_status mil_raise_squeeze(mil_raiser *r, statement *s, orion_ir_op op,
+                                      orion_ir_value *out) {
+    static const char *const names[] = {"x", "axes", NULL};
+    orion_ir_value x;
+    mil_ints axes = {NULL, 0};
+    bool given, marked[ORION_IR_RANK_MAX] = {false};
+    (void)op;
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, &x));
+    TRY(mil_integers(r, s, "axes", &given, &axes));
+    orion_ir_type type = mil_raised_type(r, x);
+    for (uint32_t i = 0; i < type.rank && !given; i++) marked[i] = type.dims[i] == 1;
+    TRY(mark_axes(r, s, axes, type.rank, marked));
+    return drop_axes(r, s, x, marked, out);
+}
+
+/* `x` with new axes of extent 1 where the result's axes are marked. */
+static orion_ir_value insert_axes(mil_raiser *r, orion_ir_value x, const bool *marked,
+                                  uint32_t rank) {
+    orion_ir_type type = mil_raised_type(r, x);
+    int64_t dims[ORION_IR_RANK_MAX];
+    for (uint32_t i = 0, from = 0; i < rank; i++) dims[i] = marked[i] ? 1 : type.dims[from++];
+    return orion_ir_reshape(r->b, x, dims, rank);
+}
+
+static orion_status mil_raise_expand_dims(mil_raiser *r, statement *s, orion_ir_op op,
+                                          orion_ir_value *out) {
+    static const char *const names[] = {"x", "axes", NULL};
+    orion_ir_value x;
+    mil_ints axes;
+    bool marked[ORION_IR_RANK_MAX] = {false};
+    (void)op;
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, &x));
+    TRY(mil_integers(r, s, "axes", NULL, &axes));
+    size_t rank = mil_raised_type(r, x).rank + axes.count;
+    if (rank > ORION_IR_RANK_MAX) {
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "rank %zu is above %d", rank,
+                          ORION_IR_RANK_MAX);
+    }
+    TRY(mark_axes(r, s, axes, (uint32_t)rank, marked));
+    *out = insert_axes(r, x, marked, (uint32_t)rank);
+    return ORION_OK;
+}
+
+/* Each value gets the new axis, then they are joined along it. */
+static orion_status mil_raise_stack(mil_raiser *r, statement *s, orion_ir_op op,
+                                    orion_ir_value *out) {
+    static const char *const names[] = {"values", "axis", NULL};
+    const orion_ir_value *values;
+    size_t count;
+    int64_t axis;
+    (void)op;
+    TRY(mil_only(r, s, names));
+    TRY(mil_operands(r, s, "values", &values, &count));
+    TRY(mil_int(r, s, "axis", NULL, &axis));
+    orion_ir_value *parts = orn_arena_alloc(&r->scratch, count * sizeof *parts);
+    if (parts == NULL) return ORION_ERROR_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        bool marked[ORION_IR_RANK_MAX] = {false};
+        uint32_t rank = mil_raised_type(r, values[i]).rank + 1;
+        if (rank > ORION_IR_RANK_MAX) {
+            return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "rank %u is above %d", (unsigned)rank,
+                              ORION_IR_RANK_MAX);
+        }
+        TRY(mark_axes(r, s, (mil_ints){&axis, 1}, rank, marked));
+        parts[i] = insert_axes(r, values[i], marked, rank);
+    }
+    orion_ir_attr attr = orion_ir_attr_int("axis", axis);
+    *out = orion_ir_build(r->b, ORION_IR_OP_concat, parts, count, &attr, 1);
+    return ORION_OK;
+}
+
+static orion_status mil_raise_split(mil_raiser *r, statement *s, orion_ir_op op,
+                                    orion_ir_value *out) {
+    static const char *const names[] = {"x", "axis", "num_splits", "split_sizes", NULL};
+    orion_ir_value x;
+    mil_ints sizes = {NULL, 0};
+    int64_t axis, parts = 0;
+    bool by_size, by_number;
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, &x));
+    TRY(mil_int(r, s, "axis", NULL, &axis));
+    TRY(mil_integers(r, s, "split_sizes", &by_size, &sizes));
+    TRY(mil_int(r, s, "num_splits", &by_number, &parts));
+    orion_ir_type type = mil_raised_type(r, x);
+    bool marked[ORION_IR_RANK_MAX] = {false};
+    TRY(mark_axes(r, s, (mil_ints){&axis, 1}, type.rank, marked));
+    int64_t extent = type.dims[axis < 0 ? axis + type.rank : axis];
+    if (!by_size) {
+        if (!by_number || parts < 1 || extent % parts != 0) {
+            return mil_refuse(r, s, ORION_MESSAGE_MIL_PARAMETER,
+                              "needs split_sizes, or a num_splits that divides %lld",
+                              (long long)extent);
+        }
+        int64_t *equal = orn_arena_alloc(&r->scratch, (size_t)parts * sizeof *equal);
+        if (equal == NULL) return ORION_ERROR_NO_MEMORY;
+        for (int64_t i = 0; i < parts; i++) equal[i] = extent / parts;
+        sizes = (mil_ints){equal, (size_t)parts};
+    }
+    if (sizes.count != s->result_count) {
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "gives %zu results, %u are declared",
+                          sizes.count, (unsigned)s->result_count);
+    }
+    orion_ir_attr attrs[] = {orion_ir_attr_int("axis", axis),
+                             orion_ir_attr_ints("sizes", sizes.items, sizes.count)};
+    *out = orion_ir_build(r->b, op, &x, 1, attrs, ORN_COUNT(attrs));
+    return ORION_OK;
+}
+
+/* [before, after] of the last axes. */
+static orion_status mil_raise_pad(mil_raiser *r, statement *s, orion_ir_op op,
+                                  orion_ir_value *out) {
+    static const char *const names[] = {"x", "pad", "mode", "constant_val", NULL};
+    orion_ir_value x;
+    mil_ints pad;
+    const char *mode = "constant";
+    double value = 0;
+    bool given;
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, &x));
+    TRY(mil_integers(r, s, "pad", NULL, &pad));
+    TRY(mil_string(r, s, "mode", &given, &mode));
+    TRY(mil_float(r, s, "constant_val", &given, &value));
+    uint32_t rank = mil_raised_type(r, x).rank;
+    if (strcmp(mode, "constant") != 0)
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "mode must be constant, not '%s'", mode);
+    if (pad.count % 2 != 0 || pad.count / 2 > rank) {
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "pad has %zu numbers, at most %u pairs fit",
+                          pad.count, (unsigned)rank);
+    }
+    int64_t before[ORION_IR_RANK_MAX] = {0}, after[ORION_IR_RANK_MAX] = {0};
+    size_t first = rank - pad.count / 2;
+    for (size_t i = first; i < rank; i++) {
+        before[i] = pad.items[2 * (i - first)];
+        after[i] = pad.items[2 * (i - first) + 1];
+    }
+    orion_ir_attr attrs[] = {orion_ir_attr_ints("before", before, rank),
+                             orion_ir_attr_ints("after", after, rank),
+                             orion_ir_attr_float("value", value)};
+    *out = orion_ir_build(r->b, op, &x, 1, attrs, ORN_COUNT(attrs));
+    return ORION_OK;
+}
+
+/* ---- slices ---- */
+
+typedef struct window {
+    int64_t begin[ORION_IR_RANK_MAX], end[ORION_IR_RANK_MAX], stride[ORION_IR_RANK_MAX];
+} window;
+
+static orion_status build_slice(mil_raiser *r, statement *s, orion_ir_value x, const window *w,
+                                orion_ir_value *out) {
+    uint32_t rank = mil_raised_type(r, x).rank;
+    for (uint32_t i = 0; i < rank; i++) {
+        if (w->begin[i] < w->end[i]) continue;
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_OP,
+                          "nothing is left of axis %u, and the IR has no empty tensors",
+                          (unsigned)i);
+    }
+    orion_ir_attr attrs[] = {orion_ir_attr_ints("begin", w->begin, rank),
+                             orion_ir_attr_ints("end", w->end, rank),
+                             orion_ir_attr_ints("stride", w->stride, rank)};
+    *out = orion_ir_build(r->b, ORION_IR_OP_slice, &x, 1, attrs, ORN_COUNT(attrs));
+    return ORION_OK;
+}
+
+/* A list with one entry per axis; left out: `fallback` everywhere. */
+static orion_status per_axis(mil_raiser *r, statement *s, const char *name, bool optional,
+                             uint32_t rank, int64_t fallback, int64_t *out) {
+    mil_ints list = {NULL, 0};
+    bool given = true;
+    TRY(mil_integers(r, s, name, optional ? &given : NULL, &list));
+    if (given && list.count != rank) {
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "%s has %zu entries, x has rank %u", name,
+                          list.count, (unsigned)rank);
+    }
+    for (uint32_t i = 0; i < rank; i++) out[i] = given ? list.items[i] : fallback;
+    return ORION_OK;
+}
+
+/* Where an index that may count from the end points to, within the extent. */
+static int64_t position(int64_t index, int64_t extent) {
+    if (index < 0) index = index < -extent ? 0 : index + extent;
+    return ORN_MIN(index, extent);
+}
+
+static orion_status mil_raise_slice_by_index(mil_raiser *r, statement *s, orion_ir_op op,
+                                             orion_ir_value *out) {
+    static const char *const names[] = {"x",          "begin",    "end",          "stride",
+                                        "begin_mask", "end_mask", "squeeze_mask", NULL};
+    orion_ir_value x;
+    window w;
+    int64_t open_begin[ORION_IR_RANK_MAX], open_end[ORION_IR_RANK_MAX], squeeze[ORION_IR_RANK_MAX];
+    bool marked[ORION_IR_RANK_MAX] = {false}, any = false;
+    (void)op;
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, &x));
+    orion_ir_type type = mil_raised_type(r, x);
+    TRY(per_axis(r, s, "begin", false, type.rank, 0, w.begin));
+    TRY(per_axis(r, s, "end", false, type.rank, 0, w.end));
+    TRY(per_axis(r, s, "stride", true, type.rank, 1, w.stride));
+    TRY(per_axis(r, s, "begin_mask", true, type.rank, 0, open_begin));
+    TRY(per_axis(r, s, "end_mask", true, type.rank, 0, open_end));
+    TRY(per_axis(r, s, "squeeze_mask", true, type.rank, 0, squeeze));
+    for (uint32_t i = 0; i < type.rank; i++) {
+        int64_t extent = type.dims[i];
+        if (w.stride[i] < 1)
+            return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "a stride must be at least 1");
+        w.begin[i] = open_begin[i] != 0 ? 0 : position(w.begin[i], extent);
+        w.end[i] = open_end[i] != 0 ? extent : position(w.end[i], extent);
+        if (squeeze[i] == 0) continue;
+        w.end[i] = ORN_MIN(w.begin[i] + 1, extent);
+        marked[i] = any = true;
+    }
+    TRY(build_slice(r, s, x, &w, out));
+    return any ? drop_axes(r, s, *out, marked, out) : ORION_OK;
+}
+
+/* A size of -1 takes what is left. */
+static orion_status mil_raise_slice_by_size(mil_raiser *r, statement *s, orion_ir_op op,
+                                            orion_ir_value *out) {
+    static const char *const names[] = {"x", "begin", "size", NULL};
+    orion_ir_value x;
+    window w;
+    (void)op;
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, &x));
+    orion_ir_type type = mil_raised_type(r, x);
+    TRY(per_axis(r, s, "begin", false, type.rank, 0, w.begin));
+    TRY(per_axis(r, s, "size", false, type.rank, 0, w.end));
+    for (uint32_t i = 0; i < type.rank; i++) {
+        int64_t extent = type.dims[i], size = w.end[i];
+        w.begin[i] = position(w.begin[i], extent);
+        w.end[i] = size == -1 ? extent : w.begin[i] + ORN_MIN(size, extent - w.begin[i]);
+        w.stride[i] = 1;
+        if (size > extent - w.begin[i]) {
+            return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "axis %u ends past its extent %lld",
+                              (unsigned)i, (long long)extent);
+        }
+    }
+    return build_slice(r, s, x, &w, out);
+}
+
+/* ---- gather ---- */
+
+/* Indices as i32; constant ones that count from the end are turned round. */
+static orion_status gather_indices(mil_raiser *r, statement *s, int64_t extent,
+                                   orion_ir_value *out) {
+    mil_ints list = {NULL, 0};
+    bool negative = false;
+    TRY(mil_operand(r, s, "indices", false, out));
+    orion_ir_type type = mil_raised_type(r, *out);
+    if (type.dtype != ORION_IR_I32) *out = orion_ir_cast(r->b, *out, ORION_IR_I32);
+    if (mil_literal(r, s, "indices") == NULL) return ORION_OK;
+    TRY(mil_integers(r, s, "indices", NULL, &list));
+    int32_t *turned = orn_arena_alloc(&r->scratch, list.count * sizeof *turned);
+    if (turned == NULL) return ORION_ERROR_NO_MEMORY;
+    for (size_t i = 0; i < list.count; i++) {
+        negative |= list.items[i] < 0;
+        turned[i] = (int32_t)(list.items[i] < 0 ? list.items[i] + extent : list.items[i]);
+    }
+    if (!negative) return ORION_OK;
+    type.dtype = ORION_IR_I32;
+    *out = orion_ir_constant(r->b, type, turned, list.count * sizeof *turned);
+    return ORION_OK;
+}
+
+static orion_status mil_raise_gather(mil_raiser *r, statement *s, orion_ir_op op,
+                                     orion_ir_value *out) {
+    static const char *const names[] = {"x",          "indices",          "axis",
+                                        "batch_dims", "validate_indices", NULL};
+    orion_ir_value in[2];
+    int64_t axis = 0, batch_dims = 0;
+    bool given, marked[ORION_IR_RANK_MAX] = {false};
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, &in[0]));
+    TRY(mil_int(r, s, "axis", &given, &axis));
+    TRY(mil_int(r, s, "batch_dims", &given, &batch_dims));
+    if (batch_dims != 0) return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "batch_dims must be 0");
+    orion_ir_type type = mil_raised_type(r, in[0]);
+    TRY(mark_axes(r, s, (mil_ints){&axis, 1}, type.rank, marked));
+    TRY(gather_indices(r, s, type.dims[axis < 0 ? axis + type.rank : axis], &in[1]));
+    if (op == ORION_IR_OP_embedding && type.rank == 2 && axis == 0) {
+        *out = orion_ir_embedding(r->b, in[1], in[0]);
+        return ORION_OK;
+    }
+    orion_ir_attr attr = orion_ir_attr_int("axis", axis);
+    *out = orion_ir_build(r->b, ORION_IR_OP_gather, in, 2, &attr, 1);
+    return ORION_OK;
+}
+
+/* ---- layer_norm ---- */
+
+/* gamma or beta; left out: all `fallback`, of the shape of the normalised axes. */
+static orion_status affine(mil_raiser *r, statement *s, const char *name, double fallback,
+                           const orion_ir_type *shape, orion_ir_value *out) {
+    TRY(mil_operand(r, s, name, true, out));
+    if (out->id == 0) *out = orion_ir_splat(r->b, *shape, fallback);
+    return ORION_OK;
+}
+
+/* The op of the IR knows the last axis only; over others it is spelled out. */
+static orion_ir_value normalise(mil_raiser *r, orion_ir_value x, const int64_t *axes, size_t count,
+                                orion_ir_value gamma, orion_ir_value beta, double epsilon) {
+    orion_ir_type type = mil_raised_type(r, x);
+    bool marked[ORION_IR_RANK_MAX] = {false};
+    for (uint32_t i = 0; i < type.rank; i++) marked[i] = true;
+    for (size_t i = 0; i < count; i++) marked[axes[i]] = false;
+    orion_ir_value mean = orion_ir_reduce_mean(r->b, x, axes, count, 1);
+    orion_ir_value centred = orion_ir_sub(r->b, x, mean);
+    orion_ir_value square = orion_ir_mul(r->b, centred, centred);
+    orion_ir_value variance = orion_ir_reduce_mean(r->b, square, axes, count, 1);
+    orion_ir_dtype dtype = (orion_ir_dtype)type.dtype;
+    orion_ir_value shifted = orion_ir_add(r->b, variance, scalar(r, dtype, epsilon));
+    orion_ir_value unit = orion_ir_div(r->b, centred, orion_ir_sqrt(r->b, shifted));
+    gamma = insert_axes(r, gamma, marked, type.rank);
+    beta = insert_axes(r, beta, marked, type.rank);
+    return orion_ir_add(r->b, orion_ir_mul(r->b, unit, gamma), beta);
+}
+
+static orion_status mil_raise_layer_norm(mil_raiser *r, statement *s, orion_ir_op op,
+                                         orion_ir_value *out) {
+    static const char *const names[] = {"x", "axes", "gamma", "beta", "epsilon", NULL};
+    orion_ir_value in[3];
+    mil_ints list = {NULL, 0};
+    double epsilon = 1e-5;
+    bool given, marked[ORION_IR_RANK_MAX] = {false};
+    int64_t axes[ORION_IR_RANK_MAX];
+    size_t count = 0;
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, &in[0]));
+    TRY(mil_float(r, s, "epsilon", &given, &epsilon));
+    TRY(mil_integers(r, s, "axes", &given, &list));
+    orion_ir_type x = mil_raised_type(r, in[0]), shape = {.dtype = x.dtype};
+    TRY(mark_axes(r, s, list, x.rank, marked));
+    for (uint32_t i = 0; i < x.rank; i++) {
+        if (given && !marked[i]) continue;
+        axes[count++] = i;
+        shape.dims[shape.rank++] = x.dims[i];
+    }
+    TRY(affine(r, s, "gamma", 1, &shape, &in[1]));
+    TRY(affine(r, s, "beta", 0, &shape, &in[2]));
+    if (count == 1 && axes[0] == (int64_t)x.rank - 1) {
+        orion_ir_attr attr = orion_ir_attr_float("epsilon", epsilon);
+        *out = orion_ir_build(r->b, op, in, 3, &attr, 1);
+        return ORION_OK;
+    }
+    for (size_t i = 1; i < 3; i++) {
+        orion_ir_type type = mil_raised_type(r, in[i]);
+        if (orion_ir_type_equal(&type, &shape)) continue;
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE,
+                          "%s does not have the shape of the normalised axes",
+                          i == 1 ? "gamma" : "beta");
+    }
+    *out = normalise(r, in[0], axes, count, in[1], in[2], epsilon);
+    return ORION_OK;
+}
+
+/* ---- attention ---- */
+
+/* softmax(q.k / sqrt(D) + mask).v, where a bool mask hides the keys at which it is false. */
+static orion_status mil_raise_sdpa(mil_raiser *r, statement *s, orion_ir_op op,
+                                   orion_ir_value *out) {
+    static const char *const names[] = {"query", "key", "value", "attn_mask", NULL};
+    orion_ir_value in[3], mask;
+    (void)op;
+    TRY(mil_only(r, s, names));
+    for (size_t i = 0; i < 3; i++) TRY(mil_operand(r, s, names[i], false, &in[i]));
+    TRY(mil_operand(r, s, "attn_mask", true, &mask));
+    orion_ir_type q = mil_raised_type(r, in[0]);
+    if (q.rank == 4 && mask.id == 0) {
+        *out = orion_ir_build(r->b, ORION_IR_OP_attention, in, 3, NULL, 0);
+        return ORION_OK;
+    }
+    if (q.rank < 3)
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "query has rank %u, not 3 or more",
+                          (unsigned)q.rank);
+    orion_ir_dtype dtype = (orion_ir_dtype)q.dtype;
+    orion_ir_value scale = scalar(r, dtype, 1 / sqrt((double)q.dims[q.rank - 1]));
+    orion_ir_value scores = orion_ir_mul(r->b, orion_ir_matmul(r->b, in[0], in[1], 0, 1), scale);
+    if (mask.id != 0 && dtype_of(r, mask) == ORION_IR_BOOL) {
+        scores = orion_ir_select(r->b, mask, scores, scalar(r, dtype, -(double)INFINITY));
+    } else if (mask.id != 0) {
+        scores = orion_ir_add(r->b, scores, mask);
+    }
+    *out = orion_ir_matmul(r->b, orion_ir_softmax(r->b, scores, -1), in[2], 0, 0);
+    return ORION_OK;
+}
+
+/* ---- the table ---- */
+
+#define mil_raise_embedding mil_raise_gather
+
+static const mil_raise_op ops[] = {
+#define MIL_OP(op_, name_, lower_, raise_) {name_, mil_raise_##raise_, ORION_IR_OP_##op_},
+#define MIL_FOREIGN(name_, raise_)         {name_, mil_raise_##raise_, ORION_IR_OP_NONE},
+#include "mil-ops.def"
+};
+
+const mil_raise_op *mil_raise_row(size_t i) {
+    return i < ORN_COUNT(ops) ? &ops[i] : NULL;
+}
