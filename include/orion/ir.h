@@ -479,11 +479,14 @@ typedef enum orion_ir_eval_mode {
 
 /**
  * Evaluate a graph slowly and obviously right: the oracle of everything above.
- * Every element is a double, whatever its dtype; buffers are packed row-major.
- * @param inputs   one buffer per graph input, in order
- * @param outputs  one buffer per graph output, filled
- * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if an index (gather, embedding, slice_update,
- * cross_entropy) is out of range; ORION_ERROR_NO_MEMORY
+ * Every element is a double, whatever its dtype; buffers are packed row-major. docs/numerics.md
+ * says what each mode does. A value's memory is freed after its last use.
+ * @param inputs   one buffer per graph input, in order; ROUNDED rounds a copy to the dtype first
+ * @param outputs  one buffer per graph output, filled; untouched on failure
+ * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if an index (gather, scatter_add, slice_update,
+ * embedding, cross_entropy, position of attention) is out of range: the diagnostic names op,
+ * operand, element and range; ORION_ERROR_NO_MEMORY
+ * Threads: any number may evaluate one graph at a time.
  */
 ORION_API ORION_MUST_CHECK orion_status orion_ir_eval(const orion_ir_graph *graph,
                                                       orion_ir_eval_mode mode,
