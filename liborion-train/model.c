@@ -11,12 +11,10 @@ typedef struct limit {
     uint32_t value, least, most;
 } limit;
 
-static orion_status refuse(orion_diag *diag, const char *source, const char *what, const char *fmt,
-                           long long value, long long least, long long most) {
-    orn_diag(diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_TRAIN_MODEL, source, 0, 0, what, fmt, what,
-             value, least, most);
-    return ORION_ERROR_INVALID_ARGUMENT;
-}
+#define REFUSE(what, ...)                                                                          \
+    (orn_diag(diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_TRAIN_MODEL, source, 0, 0, (what),         \
+              __VA_ARGS__),                                                                        \
+     ORION_ERROR_INVALID_ARGUMENT)
 
 static orion_status check_limits(const orion_train_model_config *c, const char *source,
                                  orion_diag *diag) {
@@ -24,34 +22,28 @@ static orion_status check_limits(const orion_train_model_config *c, const char *
         {"dim", c->dim, 2, 1u << 16},         {"hidden", c->hidden, 1, 1u << 20},
         {"layers", c->layers, 1, 1024},       {"heads", c->heads, 1, 4096},
         {"kv_heads", c->kv_heads, 1, 4096},   {"vocab", c->vocab, 2, 1u << 24},
-        {"context", c->context, 2, 1u << 20}, {"tied", c->tied, 0, 1},
+        {"context", c->context, 2, 1u << 20}, {"untied", c->untied, 0, 1},
         {"rope_split", c->rope_split, 0, 1},
     };
     for (size_t i = 0; i < ORN_COUNT(limits); i++) {
         const limit *l = &limits[i];
         if (l->value < l->least || l->value > l->most) {
-            return refuse(diag, source, l->name, "%s is %lld, but must be from %lld to %lld",
-                          l->value, l->least, l->most);
+            return REFUSE(l->name, "%s is %u, but must be from %u to %u", l->name, l->value,
+                          l->least, l->most);
         }
     }
     if (c->dim % c->heads != 0 || c->dim / c->heads % 2 != 0) {
-        return refuse(diag, source, "heads",
-                      "%s: %lld do not divide dim %lld into heads of an even width (%lld)",
-                      c->heads, c->dim, c->dim / c->heads);
+        return REFUSE("heads", "%u heads do not cut dim %u into parts of one even width", c->heads,
+                      c->dim);
     }
     if (c->heads % c->kv_heads != 0) {
-        return refuse(diag, source, "kv_heads",
-                      "%s: %lld do not divide heads %lld (remainder %lld)", c->kv_heads, c->heads,
-                      c->heads % c->kv_heads);
+        return REFUSE("kv_heads", "%u kv_heads do not divide the %u heads", c->kv_heads, c->heads);
     }
     if (!(c->rope_theta >= 1 && c->rope_theta <= 1e12)) {
-        return refuse(diag, source, "rope_theta",
-                      "%s is outside of what models use (about %lld, from %lld to %lld)", 10000, 1,
-                      1000000000000LL);
+        return REFUSE("rope_theta", "rope_theta is not from 1 to 1e12");
     }
     if (!(c->norm_epsilon > 0 && c->norm_epsilon <= 0.1)) {
-        return refuse(diag, source, "norm_epsilon",
-                      "%s must be above %lld and at most 0.1 (%lld and %lld are not)", 0, 0, 1);
+        return REFUSE("norm_epsilon", "norm_epsilon is not above 0 and at most 0.1");
     }
     return ORION_OK;
 }
@@ -62,11 +54,11 @@ orion_status train_config_complete(const orion_train_model_config *in, const cha
     TRY(orn_check_size(in, &c, sizeof c));
     if (c.dim == 0) c.dim = 128;
     if (c.layers == 0) c.layers = 4;
-    if (c.heads == 0) c.heads = c.dim % 64 == 0 && c.dim >= 128 ? c.dim / 32 : 4;
+    if (c.heads == 0) c.heads = c.dim % 32 == 0 ? c.dim / 32 : 4;
     if (c.kv_heads == 0) c.kv_heads = c.heads;
     if (c.context == 0) c.context = 256;
     if (c.vocab == 0) c.vocab = ORION_TRAIN_BYTE_VOCAB;
-    if (c.hidden == 0) c.hidden = (uint32_t)(((uint64_t)c.dim * 8 / 3 + 15) / 16 * 16);
+    if (c.hidden == 0) c.hidden = (uint32_t)(((uint64_t)c.dim * 8 / 3 + 15) & ~(uint64_t)15);
     if (c.rope_theta == 0) c.rope_theta = 10000;
     if (c.norm_epsilon == 0) c.norm_epsilon = 1e-5;
     TRY(check_limits(&c, source, diag));
@@ -118,13 +110,13 @@ orion_status train_model_new(const orion_train_model_config *config,
     m->config = *config;
     atomic_init(&m->refs, 1);
     orn_arena_init(&m->arena, &a);
-    size_t count = (size_t)config->layers * TRAIN_PER_LAYER + 2 + (config->tied ? 0 : 1);
+    size_t count = (size_t)config->layers * TRAIN_PER_LAYER + 2 + (config->untied ? 1 : 0);
     m->parameters = orn_arena_alloc(&m->arena, count * sizeof *m->parameters);
     bool fine =
         m->parameters != NULL && add(m, -1, "tok_embedding", config->vocab, config->dim, false);
     for (uint32_t i = 0; fine && i < config->layers; i++) fine = add_layer(m, (int)i);
     fine = fine && add(m, -1, "final_norm", config->dim, 0, false);
-    if (fine && !config->tied) fine = add(m, -1, "output", config->vocab, config->dim, false);
+    if (fine && config->untied) fine = add(m, -1, "output", config->vocab, config->dim, false);
     if (!fine) {
         orion_train_model_unref(&m);
         return ORION_ERROR_NO_MEMORY;
@@ -171,12 +163,14 @@ static size_t layout_bytes(const orion_train_model *m) {
     return total;
 }
 
-/* A number from a normal distribution by Box and Muller, from two of the counter-based generator.
- */
-static float normal(orion_train_rng *rng) {
-    double u = 1 - orion_train_rng_unit(rng),
-           angle = 6.283185307179586476925 * orion_train_rng_unit(rng);
-    return (float)(sqrt(-2 * log(u)) * cos(angle));
+/* Normal numbers by Box and Muller: each two from a distance and an angle. */
+static void fill_normal(train_rng rng, float deviation, float *values, size_t count) {
+    for (size_t k = 0; k < count; k += 2) {
+        double distance = deviation * sqrt(-2 * log(1 - train_rng_unit(&rng)));
+        double angle = 6.283185307179586476925 * train_rng_unit(&rng);
+        values[k] = (float)(distance * cos(angle));
+        if (k + 1 < count) values[k + 1] = (float)(distance * sin(angle));
+    }
 }
 
 orion_status orion_train_model_create_random(const orion_train_model_config *config, uint64_t seed,
@@ -200,11 +194,13 @@ orion_status orion_train_model_create_random(const orion_train_model_config *con
     size_t offset = 0;
     for (size_t i = 0; i < m->count; i++) {
         const train_parameter *p = &m->parameters[i];
-        orion_train_rng rng = orion_train_rng_make(seed, ORION_TRAIN_STREAM_INIT, i);
-        float scale = (float)(p->is_residual ? residual : 0.02);
         float *values = (float *)(void *)(data + offset);
-        for (size_t k = 0; k < p->elements; k++)
-            values[k] = p->is_matrix ? scale * normal(&rng) : 1.0f;
+        if (p->is_matrix) {
+            train_rng rng = train_rng_make(seed, TRAIN_STREAM_INIT, i);
+            fill_normal(rng, (float)(p->is_residual ? residual : 0.02), values, p->elements);
+        } else {
+            for (size_t k = 0; k < p->elements; k++) values[k] = 1;
+        }
         train_model_set(m, i, blob, offset);
         offset += (p->elements * sizeof(float) + 63) & ~(size_t)63;
     }
@@ -240,9 +236,9 @@ orion_status train_model_check_values(const orion_train_model *model, const char
     return ORION_OK;
 }
 
-void orion_train_model_get_config(const orion_train_model *model,
-                                  orion_train_model_config *out_config) {
-    *out_config = model->config;
+orion_status orion_train_model_get_config(const orion_train_model *model,
+                                          orion_train_model_config *out_config) {
+    return orn_fill_sized(&model->config, out_config, sizeof model->config);
 }
 
 size_t orion_train_model_parameter_count(const orion_train_model *model) {
@@ -257,19 +253,8 @@ orion_status orion_train_model_parameter(const orion_train_model *model, size_t 
                                          orion_train_parameter *out_parameter) {
     if (i >= model->count) return ORION_ERROR_NOT_FOUND;
     const train_parameter *p = &model->parameters[i];
-    *out_parameter =
-        (orion_train_parameter){.size = sizeof *out_parameter, .name = p->name, .type = p->type};
-    out_parameter->data = train_model_data(model, i);
-    out_parameter->elements = p->elements;
-    return ORION_OK;
-}
-
-orion_status orion_train_model_graph(const orion_train_model *model,
-                                     const orion_train_graph_options *options,
-                                     const orion_allocator *allocator, orion_diag *diag,
-                                     orion_ir_graph **out_graph) {
-    *out_graph = NULL;
-    orion_train_graph_options o;
-    TRY(orn_check_size(options, &o, sizeof o));
-    return train_graph_build(model, &o, allocator, diag, out_graph);
+    orion_train_parameter view = {
+        .name = p->name, .type = p->type, .data = train_model_data(model, i)};
+    view.elements = p->elements;
+    return orn_fill_sized(&view, out_parameter, sizeof view);
 }

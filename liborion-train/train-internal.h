@@ -99,14 +99,6 @@ const float *train_model_data(const orion_train_model *model, size_t i);
 orion_status train_model_check_values(const orion_train_model *model, const char *source,
                                       orion_diag *diag);
 
-/* ---- graphs (llama.c) ---- */
-
-/* The graph of checked options. */
-orion_status train_graph_build(const orion_train_model *model,
-                               const orion_train_graph_options *options,
-                               const orion_allocator *allocator, orion_diag *diag,
-                               orion_ir_graph **out);
-
 /* ---- tokenizers (tokenizer.c) ---- */
 
 /* The `tokenizer.bin` it was made from (borrowed); NULL for the byte-level tokenizer. */

@@ -159,8 +159,8 @@ ORION_API ORION_MUST_CHECK orion_status
 orion_train_model_parse_llama2c(orion_blob *blob, const char *ORION_NULLABLE source,
                                 const orion_allocator *ORION_NULLABLE allocator,
                                 orion_diag *ORION_NULLABLE diag, orion_train_model **out_model);
-/** Write llama2.c's legacy `.bin`, atomically. ORION_ERROR_UNSUPPORTED if rope_theta or rope_split
- * cannot be expressed there; ORION_ERROR_IO; ORION_ERROR_NO_MEMORY. */
+/** Write llama2.c's legacy `.bin`, atomically. ORION_ERROR_UNSUPPORTED if rope_theta, rope_split or
+ * norm_epsilon cannot be expressed there; ORION_ERROR_IO; ORION_ERROR_NO_MEMORY. */
 ORION_API ORION_MUST_CHECK orion_status orion_train_model_save_llama2c(
     const orion_train_model *model, const char *path, orion_diag *ORION_NULLABLE diag);
 /**

@@ -142,3 +142,13 @@ orion_status orn_check_size(const void *in, void *out, size_t known) {
     memcpy(out, &known, sizeof known);
     return ORION_OK;
 }
+
+orion_status orn_fill_sized(const void *in, void *out, size_t known) {
+    size_t size;
+    memcpy(&size, out, sizeof size);
+    if (size < sizeof size) return ORION_ERROR_INVALID_ARGUMENT;
+    memset(out, 0, size);
+    memcpy(out, in, ORN_MIN(size, known));
+    memcpy(out, &size, sizeof size);
+    return ORION_OK;
+}

@@ -72,6 +72,12 @@ char *orn_arena_strndup(orn_arena *arena, const char *s, size_t n);
  * all zeros with `size` set.
  */
 orion_status orn_check_size(const void *in, void *out, size_t known);
+/*
+ * The way back: copy `in` (`known` bytes) to the caller's struct as far as the `size` set there
+ * reaches; zero what an older library does not know. ORION_ERROR_INVALID_ARGUMENT if that size
+ * cannot be right.
+ */
+orion_status orn_fill_sized(const void *in, void *out, size_t known);
 
 /* ---- text ---- */
 /* A growing text; sticky: after an allocation failure appends do nothing and orn_text_status tells.
