@@ -277,16 +277,11 @@ orion_ir_value orion_ir_splat(orion_ir_builder *b, orion_ir_type type, double nu
     orion_blob *blob;
     orion_status status = orion_blob_copy(NULL, bytes, &b->graph->arena.allocator, &blob);
     if (status != ORION_OK) return ir_fail(b, status);
-    /* The blob is ours alone until it is returned. One element, then copies of ever longer
-     * prefixes. */
-    char *data = (char *)(uintptr_t)orion_blob_data(blob);
-    size_t filled = orion_ir_dtype_bytes((orion_ir_dtype)type.dtype);
-    if (bytes != 0) ir_store((orion_ir_dtype)type.dtype, data, 0, number);
-    while (filled < bytes) {
-        size_t n = ORN_MIN(filled, bytes - filled);
-        memcpy(data + filled, data, n);
-        filled += n;
-    }
+    /* The blob is ours alone until it is returned. */
+    void *data = (void *)(uintptr_t)orion_blob_data(blob);
+    orion_ir_dtype dtype = (orion_ir_dtype)type.dtype;
+    if (bytes != 0) ir_store(dtype, data, 0, number);
+    if (bytes != 0) ir_repeat(data, orion_ir_dtype_bytes(dtype), bytes);
     orion_ir_value result = ir_emit_const(b, type, blob, 0);
     orion_blob_unref(&blob);
     return result;
@@ -320,6 +315,21 @@ static orion_status take_attribute(orion_ir_builder *b, const ir_op *op, const o
     return b->status;
 }
 
+bool ir_complete_attributes(orion_ir_builder *b, const ir_op *op, ir_attr *attrs, const bool *set) {
+    const orion_ir_attr_info *schema = ir_op_attrs(op);
+    for (uint32_t i = 0; i < op->info.attr_count; i++) {
+        if (set[i] || ir_attr_default(&schema[i], &b->graph->arena, &attrs[i])) continue;
+        if (schema[i].fallback[0] != '\0') {
+            ir_fail(b, ORION_ERROR_NO_MEMORY);
+        } else {
+            FAIL(b, IR_ATTRIBUTE, op->info.name, "%s: attribute \"%s\" must be given",
+                 op->info.name, schema[i].name);
+        }
+        return false;
+    }
+    return true;
+}
+
 orion_ir_value orion_ir_build(orion_ir_builder *b, orion_ir_op op, const orion_ir_value *inputs,
                               size_t input_count, const orion_ir_attr *attrs, size_t attr_count) {
     if (b->status != ORION_OK) return no_value;
@@ -334,13 +344,7 @@ orion_ir_value orion_ir_build(orion_ir_builder *b, orion_ir_op op, const orion_i
         orion_status status = take_attribute(b, row, &attrs[i], values, set);
         if (status != ORION_OK) return ir_fail(b, status);
     }
-    const orion_ir_attr_info *schema = ir_op_attrs(row);
-    for (uint32_t i = 0; i < row->info.attr_count; i++) {
-        if (set[i] || ir_attr_default(&schema[i], &b->graph->arena, &values[i])) continue;
-        if (schema[i].fallback[0] != '\0') return ir_fail(b, ORION_ERROR_NO_MEMORY);
-        return FAIL(b, IR_ATTRIBUTE, row->info.name, "%s: attribute \"%s\" must be given",
-                    row->info.name, schema[i].name);
-    }
+    if (!ir_complete_attributes(b, row, values, set)) return no_value;
     return ir_emit(b, row, inputs, input_count, values);
 }
 

@@ -146,6 +146,11 @@ double ir_load(orion_ir_dtype dtype, const void *data, size_t i);
 void ir_store(orion_ir_dtype dtype, void *data, size_t i, double v);
 /* v rounded once to the dtype. */
 double ir_round_to(orion_ir_dtype dtype, double v);
+/* Element i as an unsigned number made of its bits: nothing is converted. */
+uint64_t ir_load_bits(orion_ir_dtype dtype, const void *data, size_t i);
+void ir_store_bits(orion_ir_dtype dtype, void *data, size_t i, uint64_t bits);
+/* Fill `bytes` bytes with copies of the first `elem`. */
+void ir_repeat(void *data, size_t elem, size_t bytes);
 orion_status ir_set_name(orion_ir_graph *g, uint32_t value, const char *name, size_t length);
 orion_status ir_add_output(orion_ir_graph *g, const char *name, size_t length, uint32_t value);
 /* Index of the output of that name, or output_count. */
@@ -171,6 +176,17 @@ uint32_t ir_find_name(const orion_ir_graph *g, const char *name, size_t length);
     for (orion_ir_node *n = (g)->last, *n##_prev = n ? n->prev : NULL; n != NULL;                  \
          n = n##_prev, n##_prev = n ? n->prev : NULL)
 
+/* ---- numbers as .oir text (number.c) ---- */
+enum { IR_NUMBER_TEXT = 40 };
+/* Element i of raw data, and back; the bits survive, also those of a NaN. Returns the length. */
+size_t ir_format_element(char buf[IR_NUMBER_TEXT], orion_ir_dtype dtype, const void *data,
+                         size_t i);
+/* False if the text is not a number of the dtype or is out of its range. */
+bool ir_parse_element(orion_ir_dtype dtype, const char *s, size_t n, void *data, size_t i);
+/* The same for attributes of kind FLOAT. */
+size_t ir_format_real(char buf[IR_NUMBER_TEXT], double v);
+bool ir_parse_real(const char *s, size_t n, double *out);
+
 /* ---- emitting into a graph (builder.c) ---- */
 /*
  * The public builder is this over a fresh graph. Passes and autodiff put one over an existing
@@ -193,6 +209,9 @@ orion_ir_builder ir_builder_at(orion_ir_graph *g, orion_ir_node *before, orion_d
  * const its type and data. */
 orion_ir_value ir_emit(orion_ir_builder *b, const ir_op *op, const orion_ir_value *in, size_t n_in,
                        const ir_attr *attrs);
+/* Give the attributes that are not `set` their defaults; false, with a diagnostic, if one has none.
+ */
+bool ir_complete_attributes(orion_ir_builder *b, const ir_op *op, ir_attr *attrs, const bool *set);
 orion_ir_value ir_emit_const(orion_ir_builder *b, orion_ir_type type, orion_blob *blob,
                              size_t offset);
 /* An output; the value keeps its name, or stays without one. */

@@ -3,26 +3,40 @@
  * The canonical .oir writer. parse.c reads what it writes; both follow this grammar
  * (docs/ir-language.md explains it):
  *
- *   file     = "oir" "1" graph
- *   graph    = "graph" "@" NAME "(" [ input { "," input } ] ")" "->" "(" output { "," output } ")"
- * "{" { node } "}" input    = value ":" type output   = value | NAME "=" value node     = value {
- * "," value } "=" NAME [ value { "," value } ] [ attrs ] ":" type { "," type } | value "=" "const"
- * ( number | "[" number { "," number } "]" ) ":" type attrs    = "{" attr { "," attr } "}" attr =
- * NAME "=" ( number | dtype | "[" [ number { "," number } ] "]" ) type     = dtype "[" [ number {
- * "," number } ] "]" value    = "%" NAME | "%" DIGITS number   = [ "-" ] ( decimal | hexadecimal |
- * "inf" | "nan" ) | "true" | "false" dtype    = "f32" | "f16" | "bf16" | "i32" | "u16" | "u8" |
- * "i8" | "bool" comment  = "#" to the end of the line
+ *   file    = "oir" "1" graph
+ *   graph   = "graph" "@" NAME "(" [ input { "," input } ] ")"
+ *             "->" "(" output { "," output } ")" "{" { node } "}"
+ *   input   = "%" NAME ":" type
+ *   output  = [ NAME "=" ] value
+ *   node    = value { "," value } "=" ( op | const ) ":" type { "," type }
+ *   op      = NAME [ value { "," value } ] [ "{" attr { "," attr } "}" ]
+ *   attr    = NAME "=" ( NUMBER | dtype | "[" [ NUMBER { "," NUMBER } ] "]" )
+ *   const   = "const" ( NUMBER | "[" NUMBER { "," NUMBER } "]" | hex { hex } )
+ *   hex     = '"' { HEXDIGIT } '"'
+ *   type    = dtype "[" [ NUMBER { "," NUMBER } ] "]"
+ *   value   = "%" ( NAME | DIGITS )
+ *   dtype   = "f32" | "f16" | "bf16" | "i32" | "u16" | "u8" | "i8" | "bool"
+ *   NUMBER  = [ "-" ] ( decimal | hexadecimal | "inf" | "nan" [ "(0x" HEXDIGITS ")" ] )
+ *             | "true" | "false"
+ *
+ * Blanks and line ends separate tokens and mean nothing else; "#" begins a comment that ends with
+ * its line.
  *
  * Canonical form: one node a line, two spaces in front; more than four inputs (or outputs) go one a
  * line; attributes in schema order, those that have their default left out; a constant whose
- * elements are all the same is written as one number, others sixteen numbers a line; unnamed values
- * are numbered in the order of their definition.
+ * elements have the same bits is one number, up to 64 elements are a list with sixteen a line, more
+ * are hexadecimal digits, forty bytes a line: each element its bits, highest digit first. Unnamed
+ * values are numbered in the order of their definition.
  */
 #include "ir-internal.h"
 
-#include <math.h>
-
-enum { PER_LINE = 4, NUMBERS_PER_LINE = 16, FLUSH_BYTES = 1 << 16 };
+enum {
+    PORTS_PER_LINE = 4,
+    NUMBERS_PER_LINE = 16,
+    NUMBERS_MAX = 64, /* longer constants are hexadecimal */
+    HEX_BYTES_PER_LINE = 40,
+    FLUSH_BYTES = 1 << 16
+};
 
 typedef struct printer {
     const orion_ir_graph *g;
@@ -56,15 +70,10 @@ static void print_type(printer *p, const orion_ir_type *type) {
     orn_text_bytes(&p->text, text, ir_format_type(text, type));
 }
 
-static void print_f64(printer *p, double v) {
-    char text[64];
-    orn_text_bytes(&p->text, text, orn_format_f64(text, v));
-}
-
 /* What stands before item i of n in a list of inputs or outputs. */
 static void separate(printer *p, size_t i, size_t n) {
     if (i != 0) orn_text_char(&p->text, ',');
-    if (n > PER_LINE) {
+    if (n > PORTS_PER_LINE) {
         orn_text_puts(&p->text, "\n    ");
     } else if (i != 0) {
         orn_text_char(&p->text, ' ');
@@ -81,7 +90,7 @@ static orion_status print_header(printer *p) {
         print_type(p, &ir_val(g, g->inputs[i])->type);
         TRY(flush(p, false));
     }
-    orn_text_puts(&p->text, g->input_count > PER_LINE ? "\n) -> (" : ") -> (");
+    orn_text_puts(&p->text, g->input_count > PORTS_PER_LINE ? "\n) -> (" : ") -> (");
     for (size_t i = 0; i < g->output_count; i++) {
         const ir_output *o = &g->outputs[i];
         const char *name = ir_val(g, o->value)->name;
@@ -90,45 +99,19 @@ static orion_status print_header(printer *p) {
         print_value(p, o->value);
         TRY(flush(p, false));
     }
-    orn_text_puts(&p->text, g->output_count > PER_LINE ? "\n) {\n" : ") {\n");
+    orn_text_puts(&p->text, g->output_count > PORTS_PER_LINE ? "\n) {\n" : ") {\n");
     return flush(p, false);
 }
 
 /* ---- constants ---- */
 
 static void print_element(printer *p, orion_ir_dtype dtype, const void *data, size_t i) {
-    double v = ir_load(dtype, data, i);
-    char text[64];
-    if (dtype == ORION_IR_BOOL) {
-        orn_text_puts(&p->text, v != 0 ? "true" : "false");
-    } else if (ir_is_float((uint32_t)dtype)) {
-        orn_text_bytes(&p->text, text, orn_format_f32(text, (float)v));
-    } else {
-        orn_text_int(&p->text, (int64_t)v);
-    }
+    char text[IR_NUMBER_TEXT];
+    orn_text_bytes(&p->text, text, ir_format_element(text, dtype, data, i));
 }
 
-/* Do all n elements print alike? Bits decide, but one NaN is as good as another. */
-static bool is_splat(orion_ir_dtype dtype, const char *data, size_t n) {
-    size_t elem = orion_ir_dtype_bytes(dtype);
-    if (memcmp(data, data + elem, (n - 1) * elem) == 0) return true;
-    for (size_t i = 0; i < n; i++) {
-        if (!isnan(ir_load(dtype, data, i))) return false;
-    }
-    return true;
-}
-
-static orion_status print_data(printer *p, const orion_ir_node *n) {
-    const orion_ir_type *type = &ir_val(p->g, n->out)->type;
-    orion_ir_dtype dtype = (orion_ir_dtype)type->dtype;
-    const char *data = (const char *)orion_blob_data(n->blob) + n->offset;
-    size_t count = (size_t)orion_ir_type_elements(type);
-    orn_text_char(&p->text, ' ');
-    if (is_splat(dtype, data, count)) {
-        print_element(p, dtype, data, 0);
-        return ORION_OK;
-    }
-    orn_text_char(&p->text, '[');
+static orion_status print_list(printer *p, orion_ir_dtype dtype, const void *data, size_t count) {
+    orn_text_puts(&p->text, " [");
     for (size_t i = 0; i < count; i++) {
         if (i != 0) orn_text_char(&p->text, ',');
         if (count > NUMBERS_PER_LINE && i % NUMBERS_PER_LINE == 0) {
@@ -137,20 +120,50 @@ static orion_status print_data(printer *p, const orion_ir_node *n) {
             orn_text_char(&p->text, ' ');
         }
         print_element(p, dtype, data, i);
-        TRY(flush(p, false));
     }
     orn_text_puts(&p->text, count > NUMBERS_PER_LINE ? "\n  ]" : "]");
+    return flush(p, false);
+}
+
+static orion_status print_hex(printer *p, orion_ir_dtype dtype, const void *data, size_t count) {
+    size_t elem = orion_ir_dtype_bytes(dtype), per_line = HEX_BYTES_PER_LINE / elem;
+    for (size_t i = 0; i < count; i++) {
+        char digits[8];
+        uint64_t bits = ir_load_bits(dtype, data, i);
+        for (size_t d = 0; d < 2 * elem; d++) {
+            digits[d] = "0123456789abcdef"[bits >> (8 * elem - 4 * (d + 1)) & 15];
+        }
+        if (i % per_line == 0) orn_text_puts(&p->text, i == 0 ? "\n    \"" : "\"\n    \"");
+        orn_text_bytes(&p->text, digits, 2 * elem);
+        TRY(flush(p, false));
+    }
+    orn_text_char(&p->text, '"');
     return ORION_OK;
+}
+
+static orion_status print_data(printer *p, const orion_ir_node *n) {
+    const orion_ir_type *type = &ir_val(p->g, n->out)->type;
+    orion_ir_dtype dtype = (orion_ir_dtype)type->dtype;
+    const char *data = (const char *)orion_blob_data(n->blob) + n->offset;
+    size_t count = (size_t)orion_ir_type_elements(type), elem = orion_ir_dtype_bytes(dtype);
+    if (memcmp(data, data + elem, (count - 1) * elem) == 0) { /* all have the bits of the first */
+        orn_text_char(&p->text, ' ');
+        print_element(p, dtype, data, 0);
+        return ORION_OK;
+    }
+    return count > NUMBERS_MAX ? print_hex(p, dtype, data, count)
+                               : print_list(p, dtype, data, count);
 }
 
 /* ---- nodes ---- */
 
 static void print_attribute(printer *p, const orion_ir_attr_info *info, const ir_attr *attr) {
+    char text[IR_NUMBER_TEXT];
     orn_text_printf(&p->text, "%s=", info->name);
     switch (info->kind) {
     case ORION_IR_ATTR_BOOL: orn_text_puts(&p->text, attr->i != 0 ? "true" : "false"); break;
     case ORION_IR_ATTR_INT: orn_text_int(&p->text, attr->i); break;
-    case ORION_IR_ATTR_FLOAT: print_f64(p, attr->f); break;
+    case ORION_IR_ATTR_FLOAT: orn_text_bytes(&p->text, text, ir_format_real(text, attr->f)); break;
     case ORION_IR_ATTR_DTYPE:
         orn_text_puts(&p->text, orion_ir_dtype_name((orion_ir_dtype)attr->i));
         break;

@@ -201,3 +201,13 @@ double ir_round_to(orion_ir_dtype dtype, double v) {
     ir_store(dtype, buf, 0, v);
     return ir_load(dtype, buf, 0);
 }
+
+/* Copies of ever longer prefixes. */
+void ir_repeat(void *data, size_t elem, size_t bytes) {
+    char *p = data;
+    for (size_t filled = elem; filled < bytes;) {
+        size_t n = ORN_MIN(filled, bytes - filled);
+        memcpy(p + filled, p, n);
+        filled += n;
+    }
+}

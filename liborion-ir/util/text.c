@@ -112,7 +112,7 @@ void orn_text_float(orn_text *t, double v, int digits) {
 
 size_t orn_format_f64(char *buf, double v) {
     size_t n = 0;
-    for (int digits = 6; digits <= 17; digits++) {
+    for (int digits = 1; digits <= 17; digits++) {
         double back;
         n = format_g(buf, v, digits);
         if (orn_parse_f64(buf, n, &back) && (back == v || isnan(v))) break;
@@ -122,7 +122,7 @@ size_t orn_format_f64(char *buf, double v) {
 
 size_t orn_format_f32(char *buf, float v) {
     size_t n = 0;
-    for (int digits = 3; digits <= 9; digits++) {
+    for (int digits = 1; digits <= 9; digits++) {
         double back;
         n = format_g(buf, (double)v, digits);
         if (orn_parse_f64(buf, n, &back) && ((float)back == v || isnan(v))) break;
