@@ -127,7 +127,8 @@ typedef enum mil_need {
     MIL_NEED_OPTIONAL,
     MIL_NEED_MANY,
     MIL_NEED_SAME,
-    MIL_NEED_ANY
+    MIL_NEED_ANY,
+    MIL_NEED_IOS17
 } mil_need;
 
 /* One argument of an op: an operand, an attribute or a fixed parameter. */

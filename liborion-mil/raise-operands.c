@@ -310,24 +310,36 @@ static bool flatten(const orion_mil_value *v, int64_t **at) {
     return true;
 }
 
-/* Long int32 parameters may live in a weight file. */
+static int64_t stored_integer(const unsigned char *data, orion_mil_dtype dtype, size_t i) {
+    int32_t word;
+    int16_t half;
+    uint16_t unsigned_half;
+    switch (dtype) {
+    case ORION_MIL_INT32: memcpy(&word, data + 4 * i, 4); return word;
+    case ORION_MIL_INT16: memcpy(&half, data + 2 * i, 2); return half;
+    case ORION_MIL_UINT16: memcpy(&unsigned_half, data + 2 * i, 2); return unsigned_half;
+    case ORION_MIL_INT8: return (int8_t)data[i];
+    default: return data[i];
+    }
+}
+
+/* Long lists of integers may live in a weight file. */
 static orion_status integers_from_blob(mil_raiser *r, const orion_mil_statement *s,
                                        const char *name, const orion_mil_value *v,
                                        const orion_mil_type *type, mil_ints *out) {
     orion_blob *blob;
     orion_mil_blob_entry entry;
-    if (type == NULL || type->dtype != ORION_MIL_INT32)
-        return wrong_kind(r, s, name, "a list of int32");
+    orion_mil_dtype dtype = orion_mil_type_dtype(type);
+    if (dtype != ORION_MIL_INT32 && dtype != ORION_MIL_INT16 && dtype != ORION_MIL_UINT16 &&
+        dtype != ORION_MIL_INT8 && dtype != ORION_MIL_UINT8)
+        return wrong_kind(r, s, name, "a list of integers");
     TRY(find_entry(r, s, v, type, &blob, &entry));
-    int64_t *items = orn_arena_alloc(&r->scratch, (size_t)entry.elements * sizeof *items);
+    size_t count = (size_t)entry.elements;
+    int64_t *items = orn_arena_alloc(&r->scratch, count * sizeof *items);
     if (items == NULL) return ORION_ERROR_NO_MEMORY;
     const unsigned char *data = (const unsigned char *)orion_blob_data(blob) + entry.data_offset;
-    for (size_t i = 0; i < entry.elements; i++) {
-        int32_t item;
-        memcpy(&item, data + 4 * i, 4);
-        items[i] = item;
-    }
-    *out = (mil_ints){items, (size_t)entry.elements};
+    for (size_t i = 0; i < count; i++) items[i] = stored_integer(data, dtype, i);
+    *out = (mil_ints){items, count};
     return ORION_OK;
 }
 

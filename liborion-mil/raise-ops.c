@@ -618,8 +618,6 @@ static orion_status mil_raise_sdpa(mil_raiser *r, statement *s, orion_ir_op op,
 
 /* ---- the table ---- */
 
-#define mil_raise_embedding mil_raise_gather
-
 static const mil_raise_op ops[] = {
 #define MIL_OP(op_, name_, lower_, raise_) {name_, mil_raise_##raise_, ORION_IR_OP_##op_},
 #define MIL_FOREIGN(name_, raise_)         {name_, mil_raise_##raise_, ORION_IR_OP_NONE},
