@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The public objects of liborion-ane and how they hold each other.
+ *
+ *   run -> program -> device -> cache -> code
+ *   tensor ---------> device
+ *
+ * Each arrow is a counted reference. The cache holds code, the compiled part of a program, and code
+ * holds nothing: so a cached program does not keep its device alive, and the last program, tensor
+ * or run to go closes the device and with it the cache.
+ */
+#ifndef ANE_INTERNAL_H
+#define ANE_INTERNAL_H
+
+#include "backend.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- cache.c: compiled code by identity, internally locked ---- */
+
+/* A compiled program without its device. Counted: the cache and every program hold it. */
+typedef struct ane_entry ane_entry;
+struct ane_entry {
+    ane_entry *newer, *older; /* in the cache, by last use; not linked else */
+    ane_code *code;
+    char *function;
+    atomic_size_t refs;
+    char identity[ORION_MIL_IDENTITY_BYTES];
+};
+
+typedef struct ane_cache {
+    pthread_mutex_t lock;
+    ane_entry *newest, *oldest;
+    const ane_backend *backend;
+    orion_allocator allocator;
+    uint64_t hits, misses, evictions;
+    size_t count, limit;
+} ane_cache;
+
+orion_status ane_cache_create(const orion_allocator *a, const ane_backend *backend, size_t limit,
+                              ane_cache **out_cache);
+/* No entry may be used any more. */
+void ane_cache_destroy(ane_cache *cache);
+/* A counted reference to the entry, or NULL; counts a hit or a miss. */
+ane_entry *ane_cache_find(ane_cache *cache, const char *identity, const char *function);
+/*
+ * Put freshly compiled code in and return a counted reference to its entry. If another thread was
+ * faster, its entry is returned and `code` released. Takes `code`, also on failure (NULL).
+ */
+ane_entry *ane_cache_add(ane_cache *cache, const char *identity, const char *function,
+                         ane_code *code);
+void ane_cache_unref(ane_cache *cache, ane_entry *entry);
+void ane_cache_clear(ane_cache *cache);
+void ane_cache_get_stats(ane_cache *cache, orion_ane_cache_stats *out);
+
+/* ---- device.c ---- */
+
+struct orion_ane_device {
+    ane_host host;
+    const ane_backend *backend;
+    void *state; /* the back end's */
+    ane_cache *cache;
+    atomic_size_t refs;
+};
+
+/* ---- program.c ---- */
+
+struct orion_ane_program {
+    orion_ane_device *device;
+    ane_entry *entry;
+    atomic_size_t refs;
+};
+
+/* Index of the port of that name; reports and returns ORION_ERROR_NOT_FOUND if there is none. */
+orion_status ane_program_port_index(const orion_ane_program *program, const char *name,
+                                    orion_diag *diag, size_t *out_index);
+
+/* ---- tensor-memory.c ---- */
+
+/* Memory of a tensor: an IOSurface on macOS, shared anonymous memory elsewhere. */
+typedef struct ane_memory {
+    void *data;
+    size_t bytes;           /* as mapped */
+    void *surface, *system; /* the IOSurface and the functions it is used with */
+    uint32_t kind, reserved;
+} ane_memory;
+
+/* At least `bytes` bytes, zeroed, aligned to 64 or more. */
+orion_status ane_memory_create(const orion_allocator *a, size_t bytes, ane_memory *out);
+void ane_memory_destroy(const orion_allocator *a, ane_memory *memory);
+/* Between begin and end the processor may touch the data; ORION_ERROR_DEVICE if the system refuses.
+ */
+orion_status ane_memory_begin(ane_memory *memory, uint32_t access);
+void ane_memory_end(ane_memory *memory, uint32_t access);
+
+/* ---- tensor.c ---- */
+
+struct orion_ane_tensor {
+    orion_ane_device *device;
+    orion_ir_type type;
+    int64_t strides[ORION_IR_RANK_MAX];
+    size_t bytes;
+    ane_memory memory;
+    atomic_size_t refs;
+    uint32_t locked; /* the access it is locked for; 0: not locked */
+    uint32_t reserved;
+};
+
+/* Packed row-major strides in bytes of a valid type. */
+void ane_packed_strides(const orion_ir_type *type, int64_t strides[ORION_IR_RANK_MAX]);
+
+/* ---- convert.c ---- */
+
+/* Can elements of one dtype be turned into the other without a cast op? */
+bool ane_converts(uint32_t from, uint32_t to);
+/* A region of elements: where they are and how far apart, per axis. */
+typedef struct ane_region {
+    void *data;
+    const int64_t *strides; /* bytes */
+    uint32_t dtype, reserved;
+} ane_region;
+/* Copy all elements of a shape from one region to another, converting. The regions do not overlap.
+ */
+void ane_convert(uint32_t rank, const int64_t *dims, const ane_region *to, const ane_region *from);
+
+/* ---- run.c ---- */
+
+struct orion_ane_run {
+    orion_ane_program *program;
+    orion_ane_tensor **tensors; /* per port; NULL: not bound */
+    void *state;                /* the back end's */
+    bool checked;               /* the bindings have been found right since the last change */
+};
+
+#endif
