@@ -32,6 +32,7 @@ typedef struct mil_raiser {
     orn_map value_names;  /* taken in the graph -> next suffix to try */
     orn_map output_names; /* the same for outputs */
     orn_map ops;          /* MIL op -> row, see mil_raise_row */
+    orn_map missing;      /* weight files reported as missing */
     orion_status refused; /* of the first statement refused; the graph is then not made */
     orion_mil_dtype hint; /* for literals without a type: that of the op's first computed operand */
 } mil_raiser;

@@ -3,35 +3,31 @@
  * MIL text to a program: recursive descent over (pointer, length), one token of look-ahead, several
  * errors per run.
  *
- *   program   := "program" "(" VERSION ")" [ attrs ] "{" { func } "}"
- *   func      := "func" IDENT [ "<" IDENT ">" ] "(" [ param { "," param } ] ")" [ attrs ]
- *                "{" { stmt } "}" "->" "(" [ IDENT { "," IDENT } ] ")" ";"
- *   param     := type IDENT
- *   stmt      := type IDENT { "," type IDENT } "=" IDENT [ "<" IDENT ">" ] "(" [ bind { "," bind }
- * ] ")" [ attrs ] ";" attrs     := "[" [ bind { "," bind } ] "]" bind      := IDENT "=" value value
- * := type "(" value ")" | "[" values "]" | "(" values ")" | "{" [ pair { "," pair } ] "}" |
- * "BLOBFILE" "(" "path" "=" value "," "offset" "=" value ")" | NUMBER | STRING | "true" | "false" |
- * IDENT pair      := "{" value "," value "}" type      := DTYPE | "tensor" "<" DTYPE "," "[" [ dim
- * { "," dim } ] "]" ">" | "list" "<" type [ "," dim ] ">" | "tuple" "<" type { "," type } ">" |
- * "dict" "<" type "," type ">" | "state" "<" type ">" dim       := INT | "?" | IDENT
+ *   program  := "program" "(" VERSION ")" [ attrs ] "{" { func } "}"
+ *   func     := "func" IDENT [ "<" IDENT ">" ] "(" [ port { "," port } ] ")" [ attrs ]
+ *               "{" { stmt } "}" "->" "(" [ IDENT { "," IDENT } ] ")" ";"
+ *   stmt     := port { "," port } "=" IDENT [ "<" IDENT ">" ]
+ *               "(" [ bind { "," bind } ] ")" [ attrs ] ";"
+ *   port     := type IDENT
+ *   attrs    := "[" [ bind { "," bind } ] "]"
+ *   bind     := IDENT "=" value
+ *   value    := type "(" value ")" | IDENT | "true" | "false" | NUMBER | STRING
+ *             | "[" [ value { "," value } ] "]" | "(" [ value { "," value } ] ")"
+ *             | "{" [ pair { "," pair } ] "}"
+ *             | "BLOBFILE" "(" "path" "=" value "," "offset" "=" value ")"
+ *   pair     := "{" value "," value "}"
+ *   type     := DTYPE | "tensor" "<" DTYPE "," "[" [ dim { "," dim } ] "]" ">"
+ *             | "list" "<" type [ "," dim ] ">" | "tuple" "<" type { "," type } ">"
+ *             | "dict" "<" type "," type ">" | "state" "<" type ">"
+ *   dim      := INT | "?" | IDENT
  *
  * After an error in a statement the parser goes on behind its semicolon. Lists are gathered on
  * stacks that all levels share and copied to the arena once, so time and memory are linear in the
  * text.
  */
-#include "mil-internal.h"
+#include "mil-lex.h"
 
 #include <math.h>
-
-typedef enum token_kind { T_END, T_IDENT, T_NUMBER, T_STRING, T_PUNCT, T_ARROW, T_BAD } token_kind;
-
-typedef struct token {
-    const char *at;
-    size_t n;
-    const char *bad; /* T_BAD: what is wrong */
-    uint32_t line, column;
-    token_kind kind;
-} token;
 
 #define STACK(type)                                                                                \
     struct {                                                                                       \
@@ -44,9 +40,7 @@ typedef struct parser {
     orion_allocator allocator;
     orion_diag *diag;
     const char *source;
-    const char *at, *end, *line_start;
-    uint32_t line;
-    token tok;
+    mil_lexer lex;
     uint32_t depth, max_depth, errors, max_errors;
     orion_status fatal; /* memory or a limit: stop at once */
     STACK(orion_mil_value) values;
@@ -58,125 +52,21 @@ typedef struct parser {
     orn_text string; /* the string being decoded */
 } parser;
 
-/* ---- tokens ---- */
-
-static bool is_ident_start(char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
-}
-
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-static bool is_ident(char c) {
-    return is_ident_start(c) || is_digit(c) || c == '@' || c == '.';
-}
-
-static void newline(parser *p) { /* p->at is behind it */
-    p->line++;
-    p->line_start = p->at;
-}
-
-/* Blanks and comments. */
-static void skip_blank(parser *p) {
-    while (p->at < p->end) {
-        char c = *p->at;
-        if (c == '\n') {
-            p->at++;
-            newline(p);
-        } else if (c == ' ' || c == '\t' || c == '\r') {
-            p->at++;
-        } else if (c == '/' && p->end - p->at > 1 && p->at[1] == '/') {
-            while (p->at < p->end && *p->at != '\n') p->at++;
-        } else if (c == '/' && p->end - p->at > 1 && p->at[1] == '*') {
-            p->at += 2;
-            while (p->at < p->end && !(*p->at == '*' && p->end - p->at > 1 && p->at[1] == '/')) {
-                if (*p->at++ == '\n') newline(p);
-            }
-            p->at = p->end - p->at >= 2 ? p->at + 2 : p->end;
-        } else {
-            return;
-        }
-    }
-}
-
-static void bad(parser *p, const char *what) {
-    p->tok.kind = T_BAD;
-    p->tok.bad = what;
-}
-
-static void lex_string(parser *p) {
-    p->tok.kind = T_STRING;
-    for (p->at++; p->at < p->end && *p->at != '"'; p->at++) {
-        if (*p->at == '\n' || *p->at == '\0') break;
-        if (*p->at == '\\' && p->end - p->at > 1 && p->at[1] != '\n' && p->at[1] != '\0') p->at++;
-    }
-    if (p->at < p->end && *p->at == '"') {
-        p->at++;
-    } else if (p->at < p->end && *p->at == '\0') {
-        bad(p, "a NUL byte in a string");
-        p->at++;
-    } else {
-        bad(p, "a string without closing quote");
-    }
-}
-
-/* Letters, digits and points, and a sign behind the exponent's letter. */
-static void lex_number(parser *p) {
-    p->tok.kind = T_NUMBER;
-    if (*p->at == '-' || *p->at == '+') p->at++;
-    bool hex = p->end - p->at > 1 && p->at[0] == '0' && (p->at[1] == 'x' || p->at[1] == 'X');
-    char previous = '\0';
-    for (; p->at < p->end; previous = *p->at++) {
-        char c = *p->at;
-        bool exponent =
-            hex ? previous == 'p' || previous == 'P' : previous == 'e' || previous == 'E';
-        if (!is_ident(c) && !((c == '-' || c == '+') && exponent)) break;
-    }
-}
-
 static void next(parser *p) {
-    skip_blank(p);
-    p->tok = (token){.at = p->at, .line = p->line, .column = (uint32_t)(p->at - p->line_start) + 1};
-    if (p->at == p->end) {
-        p->tok.kind = T_END;
-        return;
-    }
-    char c = *p->at;
-    char after = p->end - p->at > 1 ? p->at[1] : '\0';
-    if (is_ident_start(c)) {
-        p->tok.kind = T_IDENT;
-        while (p->at < p->end && is_ident(*p->at)) p->at++;
-    } else if (c == '"') {
-        lex_string(p);
-    } else if (c == '-' && after == '>') {
-        p->tok.kind = T_ARROW;
-        p->at += 2;
-    } else if (is_digit(c) || c == '.' || ((c == '-' || c == '+') && (is_ident(after)))) {
-        lex_number(p);
-    } else {
-        p->at++;
-        p->tok.kind = T_PUNCT;
-        if (strchr("()[]{}<>,=;?", c) == NULL || c == '\0')
-            bad(p, "a character that MIL does not use");
-    }
-    p->tok.n = (size_t)(p->at - p->tok.at);
+    mil_lex(&p->lex);
 }
 
-/* The first character behind the current token, or NUL. */
-static char peek(parser *p) {
-    parser copy = *p;
-    skip_blank(&copy);
-    return copy.at < copy.end ? *copy.at : '\0';
+static char peek(const parser *p) {
+    return mil_lex_peek(&p->lex);
 }
 
 static bool is(const parser *p, char c) {
-    return p->tok.kind == T_PUNCT && *p->tok.at == c;
+    return p->lex.tok.kind == MIL_TOKEN_PUNCT && *p->lex.tok.at == c;
 }
 
 static bool is_word(const parser *p, const char *word) {
-    return p->tok.kind == T_IDENT && p->tok.n == strlen(word) &&
-           memcmp(p->tok.at, word, p->tok.n) == 0;
+    return p->lex.tok.kind == MIL_TOKEN_IDENT && p->lex.tok.n == strlen(word) &&
+           memcmp(p->lex.tok.at, word, p->lex.tok.n) == 0;
 }
 
 /* ---- errors; all return false ---- */
@@ -199,27 +89,27 @@ static bool expected(parser *p, const char *what) {
     orn_text text;
     orn_text_init(&text, &p->allocator);
     orn_text_printf(&text, "expected %s, found ", what);
-    int n = (int)ORN_MIN(p->tok.n, (size_t)40);
-    const char *more = p->tok.n > 40 ? "..." : "";
-    if (p->tok.kind == T_END) {
+    int n = (int)ORN_MIN(p->lex.tok.n, (size_t)40);
+    const char *more = p->lex.tok.n > 40 ? "..." : "";
+    if (p->lex.tok.kind == MIL_TOKEN_END) {
         orn_text_puts(&text, "the end of the text");
-    } else if (p->tok.kind == T_BAD) {
-        orn_text_puts(&text, p->tok.bad);
-        unsigned char byte = (unsigned char)*p->tok.at;
-        if (p->tok.n == 1 && (byte < 0x20 || byte >= 0x7f)) {
+    } else if (p->lex.tok.kind == MIL_TOKEN_BAD) {
+        orn_text_puts(&text, p->lex.tok.bad);
+        unsigned char byte = (unsigned char)*p->lex.tok.at;
+        if (p->lex.tok.n == 1 && (byte < 0x20 || byte >= 0x7f)) {
             orn_text_printf(&text, " (byte 0x%x)", (unsigned)byte);
         } else {
-            orn_text_printf(&text, " (%.*s%s)", n, p->tok.at, more);
+            orn_text_printf(&text, " (%.*s%s)", n, p->lex.tok.at, more);
         }
-    } else if (p->tok.kind == T_STRING) {
-        orn_text_printf(&text, "the string %.*s%s", n, p->tok.at, more);
+    } else if (p->lex.tok.kind == MIL_TOKEN_STRING) {
+        orn_text_printf(&text, "the string %.*s%s", n, p->lex.tok.at, more);
     } else {
-        orn_text_printf(&text, "'%.*s%s'", n, p->tok.at, more);
+        orn_text_printf(&text, "'%.*s%s'", n, p->lex.tok.at, more);
     }
     if (text.failed) {
         out_of_memory(p);
     } else {
-        fail_at(p, p->tok.line, p->tok.column, text.data);
+        fail_at(p, p->lex.tok.line, p->lex.tok.column, text.data);
     }
     orn_text_free(&text);
     return false;
@@ -227,8 +117,8 @@ static bool expected(parser *p, const char *what) {
 
 static bool too_deep(parser *p) {
     if (p->fatal != ORION_OK) return false;
-    orn_diag(p->diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_LIMIT, p->source, p->tok.line,
-             p->tok.column, NULL, "nested deeper than %u", (unsigned)p->max_depth);
+    orn_diag(p->diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_LIMIT, p->source, p->lex.tok.line,
+             p->lex.tok.column, NULL, "nested deeper than %u", (unsigned)p->max_depth);
     p->fatal = ORION_ERROR_BUDGET;
     return false;
 }
@@ -257,8 +147,8 @@ static bool eat_word(parser *p, const char *word) {
 }
 
 static bool ident(parser *p, const char *what, const char **out) {
-    if (p->tok.kind != T_IDENT) return expected(p, what);
-    *out = mil_intern(p->program, p->tok.at, p->tok.n);
+    if (p->lex.tok.kind != MIL_TOKEN_IDENT) return expected(p, what);
+    *out = mil_intern(p->program, p->lex.tok.at, p->lex.tok.n);
     if (*out == NULL) return out_of_memory(p);
     next(p);
     return true;
@@ -276,96 +166,21 @@ static bool ident(parser *p, const char *what, const char **out) {
 
 /* ---- numbers and strings ---- */
 
-static int hex_digit(char c) {
-    if (is_digit(c)) return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* The common hex floats (mantissa of at most 53 bits), exactly and fast. False: leave it to the
- * general parser. */
-static bool quick_hex(const char *s, size_t n, double *out) {
-    const char *end = s + n;
-    bool negative = s < end && *s == '-';
-    if (negative || (s < end && *s == '+')) s++;
-    if (end - s < 4 || s[0] != '0' || (s[1] != 'x' && s[1] != 'X')) return false;
-    uint64_t mantissa = 0;
-    int scale = 0, digits = 0;
-    bool point = false;
-    for (s += 2; s < end; s++) {
-        if (*s == '.' && !point) {
-            point = true;
-            continue;
-        }
-        int digit = hex_digit(*s);
-        if (digit < 0) break;
-        if (mantissa >> 49 != 0) return false;
-        mantissa = mantissa << 4 | (uint64_t)digit;
-        digits++;
-        if (point) scale -= 4;
-    }
-    if (digits == 0 || digits > 1000 || s == end || (*s != 'p' && *s != 'P')) return false;
-    int64_t exponent;
-    size_t left = (size_t)(end - s - 1);
-    if (left > 6 || !orn_parse_i64(s + 1, left, &exponent)) return false;
-    double v = ldexp((double)mantissa, (int)exponent + scale);
-    if (isinf(v)) return false;
-    *out = negative ? -v : v;
-    return true;
-}
-
 static bool parse_number(parser *p, orion_mil_value *out) {
-    const char *s = p->tok.at;
-    size_t n = p->tok.n;
-    double v;
-    bool hex = n > 1 && memchr(s, 'x', ORN_MIN(n, (size_t)3)) != NULL;
-    if (orn_parse_i64(s, n, &out->u.i)) {
-        out->form = ORION_MIL_VALUE_INT;
-    } else if (hex ? quick_hex(s, n, &v) || orn_parse_f64(s, n, &v) : orn_parse_f64(s, n, &v)) {
-        if (isinf(v) && memchr(s, 'i', n) == NULL)
-            return fail_at(p, out->line, out->column, "the number is too large");
-        out->form = ORION_MIL_VALUE_FLOAT;
-        out->flags = hex ? MIL_VALUE_HEX : 0;
-        out->u.f = v;
-    } else {
-        return expected(p, "a number");
-    }
+    if (!mil_token_number(&p->lex.tok, out)) return expected(p, "a number");
+    if (out->form == ORION_MIL_VALUE_FLOAT && isinf(out->u.f) &&
+        memchr(p->lex.tok.at, 'i', p->lex.tok.n) == NULL)
+        return fail_at(p, out->line, out->column, "the number is too large");
     next(p);
     return true;
 }
 
-/* Escapes: \" \\ \n \t \r \xHH; a backslash before anything else stands for itself. */
 static bool parse_string(parser *p, const char **out) {
-    const char *s = p->tok.at + 1, *end = p->tok.at + p->tok.n - 1;
-    if (memchr(s, '\\', (size_t)(end - s)) == NULL) {
-        *out = mil_intern(p->program, s, (size_t)(end - s));
-    } else {
-        orn_text *t = &p->string;
-        t->size = 0;
-        orn_text_bytes(t, "", 0);
-        for (; s < end; s++) {
-            char c = *s, e = s + 1 < end ? s[1] : '\0';
-            if (c != '\\') {
-                orn_text_char(t, c);
-            } else if (e == '"' || e == '\\') {
-                orn_text_char(t, e);
-                s++;
-            } else if (e == 'n' || e == 't' || e == 'r') {
-                orn_text_char(t, e == 'n' ? '\n' : e == 't' ? '\t' : '\r');
-                s++;
-            } else if (e == 'x' && end - s >= 4 && hex_digit(s[2]) >= 0 && hex_digit(s[3]) >= 0) {
-                int byte = hex_digit(s[2]) * 16 + hex_digit(s[3]);
-                if (byte == 0)
-                    return fail_at(p, p->tok.line, p->tok.column,
-                                   "a string must not contain \\x00");
-                orn_text_char(t, (char)byte);
-                s += 3;
-            } else {
-                orn_text_char(t, c);
-            }
-        }
-        *out = t->failed ? NULL : mil_intern(p->program, t->data, t->size);
+    p->string.size = 0;
+    if (!mil_token_string(&p->lex.tok, &p->string)) {
+        return fail_at(p, p->lex.tok.line, p->lex.tok.column, "a string must not contain \\x00");
     }
+    *out = p->string.failed ? NULL : mil_intern(p->program, p->string.data, p->string.size);
     if (*out == NULL) return out_of_memory(p);
     next(p);
     return true;
@@ -375,8 +190,8 @@ static bool parse_string(parser *p, const char **out) {
 
 static bool parse_dim(parser *p) {
     mil_dim dim = {0, NULL};
-    if (p->tok.kind == T_NUMBER) {
-        if (!orn_parse_i64(p->tok.at, p->tok.n, &dim.extent) || dim.extent < 0)
+    if (p->lex.tok.kind == MIL_TOKEN_NUMBER) {
+        if (!orn_parse_i64(p->lex.tok.at, p->lex.tok.n, &dim.extent) || dim.extent < 0)
             return expected(p, "an extent");
         next(p);
     } else if (is(p, '?')) {
@@ -392,8 +207,9 @@ static bool parse_dim(parser *p) {
 
 static bool parse_dtype(parser *p, orion_mil_type *type) {
     type->form = ORION_MIL_TYPE_TENSOR;
-    type->dtype = (uint16_t)(p->tok.kind == T_IDENT ? mil_dtype_lookup(p->tok.at, p->tok.n)
-                                                    : ORION_MIL_DTYPE_NONE);
+    type->dtype = (uint16_t)(p->lex.tok.kind == MIL_TOKEN_IDENT
+                                 ? mil_dtype_lookup(p->lex.tok.at, p->lex.tok.n)
+                                 : ORION_MIL_DTYPE_NONE);
     if (type->dtype == ORION_MIL_DTYPE_NONE) return expected(p, "an element type");
     next(p);
     return true;
@@ -435,11 +251,11 @@ static bool parse_items(parser *p, orion_mil_type *type, size_t min, size_t max)
 /* Does a type begin here? A bare word must have `<` or `(` behind it, or it is a name. */
 static bool at_type(parser *p) {
     static const char *const generic[] = {"tensor", "list", "tuple", "dict", "state"};
-    if (p->tok.kind != T_IDENT) return false;
+    if (p->lex.tok.kind != MIL_TOKEN_IDENT) return false;
     for (size_t i = 0; i < ORN_COUNT(generic); i++) {
         if (is_word(p, generic[i])) return peek(p) == '<';
     }
-    return mil_dtype_lookup(p->tok.at, p->tok.n) != ORION_MIL_DTYPE_NONE && peek(p) == '(';
+    return mil_dtype_lookup(p->lex.tok.at, p->lex.tok.n) != ORION_MIL_DTYPE_NONE && peek(p) == '(';
 }
 
 static bool parse_type(parser *p, const orion_mil_type **out) {
@@ -470,7 +286,8 @@ static bool parse_type(parser *p, const orion_mil_type **out) {
         p->depth--;
         return ok;
     }
-    if (p->tok.kind != T_IDENT || mil_dtype_lookup(p->tok.at, p->tok.n) == ORION_MIL_DTYPE_NONE) {
+    if (p->lex.tok.kind != MIL_TOKEN_IDENT ||
+        mil_dtype_lookup(p->lex.tok.at, p->lex.tok.n) == ORION_MIL_DTYPE_NONE) {
         return expected(p, "a type");
     }
     type->terse = 1;
@@ -530,7 +347,7 @@ static bool parse_blob(parser *p, orion_mil_value *out) {
         next(p);
         if (!eat(p, '=')) return false;
         orion_mil_value *item = &items[path ? 0 : 1];
-        token at = p->tok;
+        mil_token at = p->lex.tok;
         if (!parse_value(p, item, true)) return false;
         bool good = path ? item->form == ORION_MIL_VALUE_STRING
                          : item->form == ORION_MIL_VALUE_INT && item->u.i >= 0;
@@ -568,16 +385,16 @@ static bool parse_value_inside(parser *p, orion_mil_value *out, bool in_literal)
     if (at_type(p)) {
         const orion_mil_type *type;
         if (!parse_type(p, &type) || !eat(p, '(')) return false;
-        token at = p->tok;
+        mil_token at = p->lex.tok;
         if (!parse_value(p, out, true)) return false;
         if (out->type != NULL)
             return fail_at(p, at.line, at.column, "expected a plain value, found a second type");
         out->type = type;
         return eat(p, ')');
     }
-    if (p->tok.kind == T_NUMBER) return parse_number(p, out);
-    if (p->tok.kind == T_IDENT) return parse_word(p, out, in_literal);
-    if (p->tok.kind == T_STRING) {
+    if (p->lex.tok.kind == MIL_TOKEN_NUMBER) return parse_number(p, out);
+    if (p->lex.tok.kind == MIL_TOKEN_IDENT) return parse_word(p, out, in_literal);
+    if (p->lex.tok.kind == MIL_TOKEN_STRING) {
         out->form = ORION_MIL_VALUE_STRING;
         return parse_string(p, &out->u.text);
     }
@@ -590,8 +407,8 @@ static bool parse_value_inside(parser *p, orion_mil_value *out, bool in_literal)
 static bool parse_value(parser *p, orion_mil_value *out, bool in_literal) {
     if (p->depth >= p->max_depth) return too_deep(p);
     memset(out, 0, sizeof *out);
-    out->line = p->tok.line;
-    out->column = p->tok.column;
+    out->line = p->lex.tok.line;
+    out->column = p->lex.tok.column;
     p->depth++;
     bool ok = parse_value_inside(p, out, in_literal);
     p->depth--;
@@ -632,14 +449,14 @@ static bool parse_opset(parser *p, const char **out) {
 
 /* type IDENT */
 static bool parse_port(parser *p) {
-    mil_port port = {.line = p->tok.line, .column = p->tok.column};
+    mil_port port = {.line = p->lex.tok.line, .column = p->lex.tok.column};
     return parse_type(p, &port.type) && ident(p, "a name", &port.name) && PUSH(p, ports, port);
 }
 
 static bool parse_statement(parser *p, orion_mil_statement *s) {
     size_t mark = p->ports.count, n = 0;
-    s->line = p->tok.line;
-    s->column = p->tok.column;
+    s->line = p->lex.tok.line;
+    s->column = p->lex.tok.column;
     while (!is(p, '=')) {
         if (p->ports.count != mark && !is(p, ',')) return expected(p, "'='");
         if (p->ports.count != mark) next(p);
@@ -658,7 +475,7 @@ static bool parse_statement(parser *p, orion_mil_statement *s) {
 /* Behind the next semicolon, or at the brace that ends the function. */
 static void recover(parser *p) {
     p->values.count = p->bindings.count = p->ports.count = p->types.count = p->dims.count = 0;
-    while (p->tok.kind != T_END && !is(p, ';') && !is_word(p, "func") &&
+    while (p->lex.tok.kind != MIL_TOKEN_END && !is(p, ';') && !is_word(p, "func") &&
            !(is(p, '}') && peek(p) == '-'))
         next(p);
     if (is(p, ';')) next(p);
@@ -669,13 +486,13 @@ static bool going(const parser *p) {
 }
 
 static bool parse_outputs(parser *p, orion_mil_function *f) {
-    if (p->tok.kind != T_ARROW) return expected(p, "'->'");
+    if (p->lex.tok.kind != MIL_TOKEN_ARROW) return expected(p, "'->'");
     next(p);
     if (!eat(p, '(')) return false;
     p->outputs.count = 0;
     while (!is(p, ')')) {
         if (p->outputs.count != 0 && !eat(p, ',')) return false;
-        mil_output o = {.line = p->tok.line, .column = p->tok.column};
+        mil_output o = {.line = p->lex.tok.line, .column = p->lex.tok.column};
         if (!ident(p, "a name", &o.name) || !PUSH(p, outputs, o)) return false;
     }
     next(p);
@@ -684,8 +501,8 @@ static bool parse_outputs(parser *p, orion_mil_function *f) {
 }
 
 static bool parse_function(parser *p, orion_mil_function *f) {
-    f->line = p->tok.line;
-    f->column = p->tok.column;
+    f->line = p->lex.tok.line;
+    f->column = p->lex.tok.column;
     if (!eat_word(p, "func") || !ident(p, "a function name", &f->name) ||
         !parse_opset(p, &f->opset))
         return false;
@@ -700,7 +517,7 @@ static bool parse_function(parser *p, orion_mil_function *f) {
         !parse_attributes(p, &f->attributes, &f->attribute_count))
         return false;
     if (!eat(p, '{')) return false;
-    while (going(p) && !is(p, '}') && p->tok.kind != T_END && !is_word(p, "func")) {
+    while (going(p) && !is(p, '}') && p->lex.tok.kind != MIL_TOKEN_END && !is_word(p, "func")) {
         orion_mil_statement *s = mil_statement_add(p->program, f);
         if (s == NULL) return out_of_memory(p);
         if (!parse_statement(p, s)) {
@@ -715,14 +532,14 @@ static bool parse_function(parser *p, orion_mil_function *f) {
 static bool parse_version(parser *p) {
     if (!eat_word(p, "program") || !eat(p, '(')) return false;
     size_t digits = 0, points = 0;
-    for (size_t i = 0; i < p->tok.n; i++) {
-        digits += is_digit(p->tok.at[i]);
-        points += p->tok.at[i] == '.';
+    for (size_t i = 0; i < p->lex.tok.n; i++) {
+        digits += mil_is_digit(p->lex.tok.at[i]);
+        points += p->lex.tok.at[i] == '.';
     }
-    bool good = p->tok.kind == T_NUMBER && points == 1 && digits == p->tok.n - 1 &&
-                is_digit(p->tok.at[0]) && is_digit(p->tok.at[p->tok.n - 1]);
+    bool good = p->lex.tok.kind == MIL_TOKEN_NUMBER && points == 1 && digits == p->lex.tok.n - 1 &&
+                mil_is_digit(p->lex.tok.at[0]) && mil_is_digit(p->lex.tok.at[p->lex.tok.n - 1]);
     if (!good) return expected(p, "a version such as 1.3");
-    p->program->version = mil_intern(p->program, p->tok.at, p->tok.n);
+    p->program->version = mil_intern(p->program, p->lex.tok.at, p->lex.tok.n);
     if (p->program->version == NULL) return out_of_memory(p);
     next(p);
     return eat(p, ')');
@@ -733,12 +550,12 @@ static void parse_program(parser *p) {
     uint32_t count = 0;
     if (!parse_version(p) || !parse_attributes(p, &p->program->attributes, &count)) {
         p->values.count = p->bindings.count = p->types.count = p->dims.count = 0;
-        while (going(p) && p->tok.kind != T_END && !is_word(p, "func")) next(p);
+        while (going(p) && p->lex.tok.kind != MIL_TOKEN_END && !is_word(p, "func")) next(p);
     } else if (!eat(p, '{')) {
-        while (going(p) && p->tok.kind != T_END && !is_word(p, "func")) next(p);
+        while (going(p) && p->lex.tok.kind != MIL_TOKEN_END && !is_word(p, "func")) next(p);
     }
     p->program->attribute_count = count;
-    while (going(p) && !is(p, '}') && p->tok.kind != T_END) {
+    while (going(p) && !is(p, '}') && p->lex.tok.kind != MIL_TOKEN_END) {
         orion_mil_function *f = mil_function_add(p->program);
         if (f == NULL) {
             out_of_memory(p);
@@ -746,11 +563,11 @@ static void parse_program(parser *p) {
         }
         if (parse_function(p, f)) continue;
         recover(p);
-        while (going(p) && p->tok.kind != T_END && !is_word(p, "func")) next(p);
-        if (p->tok.kind == T_END) return;
+        while (going(p) && p->lex.tok.kind != MIL_TOKEN_END && !is_word(p, "func")) next(p);
+        if (p->lex.tok.kind == MIL_TOKEN_END) return;
     }
     if (!going(p) || !eat(p, '}')) return;
-    if (p->tok.kind != T_END) expected(p, "the end of the text");
+    if (p->lex.tok.kind != MIL_TOKEN_END) expected(p, "the end of the text");
 }
 
 orion_status orion_mil_parse(const char *text, size_t length, const char *source,
@@ -778,10 +595,7 @@ orion_status orion_mil_parse(const char *text, size_t length, const char *source
                 .allocator = program->arena.allocator,
                 .diag = diag,
                 .source = source,
-                .at = text,
-                .end = text + length,
-                .line_start = text,
-                .line = 1,
+                .lex = {.at = text, .end = text + length, .line_start = text, .line = 1},
                 .max_depth = o.max_depth == 0 ? 64 : ORN_MIN(o.max_depth, 256u),
                 .max_errors = o.max_errors == 0 ? 20 : o.max_errors};
     orn_text_init(&p.string, allocator);

@@ -79,8 +79,10 @@ static orion_status find_entry(mil_raiser *r, const orion_mil_statement *s,
                                orion_blob **blob, orion_mil_blob_entry *entry) {
     const char *path = orion_mil_value_text(v);
     *blob = orion_mil_weights_find(r->weights, path);
-    if (*blob == NULL) {
-        mil_refuse(r, s, ORION_MESSAGE_MIL_WEIGHTS, "there is no weight file '%s'", path);
+    if (*blob == NULL) { /* one file may hold everything: once is enough */
+        if (orn_map_get(&r->missing, path, strlen(path)) == NULL)
+            mil_refuse(r, s, ORION_MESSAGE_MIL_WEIGHTS, "there is no weight file '%s'", path);
+        TRY(orn_map_put(&r->missing, path, strlen(path), 1));
         return ORION_ERROR_NOT_FOUND;
     }
     orion_mil_blob_options options = {.size = sizeof options, .source = path};

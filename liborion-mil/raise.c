@@ -400,7 +400,7 @@ orion_status orion_mil_raise(const orion_mil_program *program, const orion_mil_w
     mil_raiser r = {.program = program, .function = f, .weights = weights, .diag = diag};
     r.allocator = orn_allocator(allocator);
     orn_arena_init(&r.scratch, &r.allocator);
-    orn_map *maps[] = {&r.names, &r.value_names, &r.output_names, &r.ops};
+    orn_map *maps[] = {&r.names, &r.value_names, &r.output_names, &r.ops, &r.missing};
     for (size_t i = 0; i < ORN_COUNT(maps); i++) orn_map_init(maps[i], &r.allocator);
     orion_status status = raise_function(&r, out_graph);
     orion_ir_builder_destroy(&r.b);
