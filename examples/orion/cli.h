@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the subcommands of `orion` share: options, messages, the progress bar and the loss curve.
+ * What the commands of `orion` share: options, messages, a session (device, model, tokenizer),
+ * JSON lines, the progress bar and the loss curve.
  *
  * Standard output carries results alone (generated text, or one JSON object per line with --json);
  * everything else goes to standard error. Exit codes: 0 done, 1 failed (a file, the data, the
@@ -18,52 +19,114 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
 /* ---- options (options.c) ---- */
 
-typedef enum option_kind {
-    OPTION_FLAG,  /* --name           bool *      */
-    OPTION_TEXT,  /* --name VALUE     const char ** */
-    OPTION_UINT,  /* --name N         uint64_t *  with min and max */
-    OPTION_NUMBER /* --name X         double *    with min and max */
-} option_kind;
+typedef enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_COUNT, OPTION_NUMBER } option_kind;
 
 typedef struct option {
     const char *name;  /* without the dashes */
     const char *value; /* what the help calls the value; NULL for flags */
     const char *help;
-    void *into;
-    double min, max; /* of OPTION_UINT and OPTION_NUMBER, inclusive */
+    void *into;         /* bool, const char *, uint64_t or double, as the kind says */
+    uint64_t low, high; /* of a count, inclusive */
+    double min, max;    /* of a number, inclusive */
     option_kind kind;
     bool given; /* set by parse_options */
 } option;
 
 typedef struct command {
     const char *name, *summary;
-    const char *usage;   /* the lines after "usage: " */
-    const char *details; /* what it does, examples */
+    const char *usage;    /* the lines after "usage: " */
+    const char *details;  /* what it does */
+    const char *examples; /* command lines, one a line */
 } command;
+
+/* The options of one command, in the order of its help. */
+enum { OPTIONS_MAX = 32 };
+typedef struct option_list {
+    const command *command;
+    option rows[OPTIONS_MAX];
+    size_t count;
+} option_list;
+
+/* Add an option; *into keeps its value unless the option is given. */
+void option_flag(option_list *list, const char *name, const char *help, bool *into);
+void option_text(option_list *list, const char *name, const char *value, const char *help,
+                 const char **into);
+void option_count(option_list *list, const char *name, const char *help, uint64_t *into,
+                  uint64_t low, uint64_t high);
+void option_number(option_list *list, const char *name, const char *value, const char *help,
+                   double *into, double min, double max);
 
 typedef enum parse_result { PARSE_OK, PARSE_HELP, PARSE_ERROR } parse_result;
 
-/* Parse argv[0..argc) (after the subcommand). --help prints the help to standard output; an error
- * prints one line. */
-parse_result parse_options(const command *c, option *options, size_t count, int argc, char **argv);
-const option *find_option(const option *options, size_t count, const char *name);
+/* Parse argv[0..argc), what follows the command's name. --help prints the help to standard output;
+ * an error prints one line. */
+parse_result parse_options(option_list *list, int argc, char **argv);
+/* True if the command line has the option. */
+bool option_given(const option_list *list, const char *name);
 
-/* ---- messages ---- */
+/* ---- messages and output (output.c) ---- */
 
 /* "orion: text" on standard error, one line. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Print diagnostics, or the status alone if there are none. Returns EXIT_FAILED. */
-int report(const orion_diag *diag, orion_status status, const char *doing);
-/* A JSON string literal, with quotes. */
-void json_string(FILE *f, const char *bytes, size_t n);
-/* A JSON number with at most `digits` digits; null for NaN and infinities. */
-void json_number(FILE *f, double v, int digits);
+/* Print and clear the diagnostics, one line each; the status alone if it is an error without one.
+ * Returns EXIT_DONE or EXIT_FAILED. */
+int report(orion_diag *diag, orion_status status, const char *doing);
+/* Bytes to standard output at once. False if they cannot be written; close_output says why. */
+bool write_output(const char *bytes, size_t n);
+/* Text of a model: on a terminal, control characters become '?'. */
+bool write_text(const char *bytes, size_t n);
+/* Flush standard output. Returns `code`, or EXIT_FAILED with a message if a write failed; if the
+ * reader of a pipe has gone the program ends here by SIGPIPE. */
+int close_output(int code);
 
-/* True once SIGINT has arrived (after catch_interrupts); long work stops at the next step. */
+/* True once SIGINT or SIGTERM has arrived (after catch_interrupts); long work stops at the next
+ * step. A second one ends the program at once. */
 void catch_interrupts(void);
 bool interrupted(void);
 /* Seconds on a steady clock. */
 double now_seconds(void);
+
+/* ---- JSON lines (record.c) ---- */
+
+/* One JSON object in the making, which goes to a file, to standard output or both. */
+typedef struct record {
+    FILE *file;  /* NULL: none */
+    bool output; /* to standard output too */
+    FILE *memory;
+    char *line;
+    size_t size;
+} record;
+
+/* {"event": event, ... */
+void record_begin(record *r, const char *event);
+/* Text; bytes that are not UTF-8 become U+FFFD. */
+void record_text(record *r, const char *key, const char *bytes, size_t n);
+void record_count(record *r, const char *key, uint64_t n);
+/* A number with at most `digits` digits; null for NaN and infinities. */
+void record_number(record *r, const char *key, double v, int digits);
+/* ... }. False if it could not be written everywhere. */
+bool record_end(record *r);
+
+/* ---- what every command needs (session.c) ---- */
+
+typedef struct session {
+    const char *weights, *checkpoint, *tokenizer_path, *device_name; /* set by options */
+    uint64_t threads;
+    orion_diag *diag;
+    orion_ane_device *device;
+    orion_train_model *model;
+    orion_train_tokenizer *tokenizer;
+} session;
+
+/* Add --weights, --checkpoint, --tokenizer, --device and --threads. */
+void session_options(session *s, option_list *list);
+/* Open the device. Returns an exit code. */
+int session_open(session *s);
+/* True if --weights or --checkpoint is given; else a complaint is printed. */
+bool session_has_model(const session *s, const char *name);
+/* Load model and tokenizer. Returns an exit code. */
+int session_load(session *s);
+void session_close(session *s);
 
 /* ---- progress (progress.c) ---- */
 
@@ -72,15 +135,14 @@ typedef struct progress {
     const char *what;
     uint64_t first, total;
     double started, drawn, printed;
-    bool terminal, color;
-    int width;
+    bool terminal, color, unicode;
 } progress;
 
 void progress_begin(progress *p, const char *what, uint64_t first, uint64_t total);
 /* `done` of `total`; `detail` such as "loss 1.234  12,345 tokens/s". */
 void progress_update(progress *p, uint64_t done, const char *detail);
-/* Clear the bar and print `summary` as a last line (NULL: none). */
-void progress_end(progress *p, const char *summary);
+/* Take the bar away, so that other lines can be printed; the next update draws it again. */
+void progress_clear(progress *p);
 /* "42 s", "3 min 05 s", "2 h 10 min"; the result is in `buf` of 32 bytes. */
 const char *format_duration(char *buf, double seconds);
 /* 12345 -> "12,345"; the result is in `buf` of 32 bytes. */
@@ -94,6 +156,8 @@ typedef struct curve {
 } curve;
 
 bool curve_add(curve *c, double step, double loss);
+/* Mean of the last `window` losses; NAN if there are none. */
+double curve_tail(const curve *c, size_t window);
 void curve_free(curve *c);
 /*
  * Write the curve as one self-contained SVG (atomically): raw losses, their moving average, and a
@@ -102,7 +166,17 @@ void curve_free(curve *c);
 bool curve_write_svg(const curve *c, const char *path, const char *title, double reference,
                      const char *label);
 
-/* ---- subcommands ---- */
+/* ---- the log of a training run (runlog.c) ---- */
+
+/*
+ * DIR/log.jsonl: one JSON object per event. Continue it behind `step`: later lines, and a last line
+ * that was cut short, are removed; losses of the others go to `c`. With step 0 it starts empty.
+ * NULL with a message on standard error.
+ */
+FILE *runlog_open(const char *path, uint64_t step, curve *c);
+
+/* ---- commands ---- */
+
 int cmd_train(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
 int cmd_eval(int argc, char **argv);

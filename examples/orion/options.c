@@ -1,38 +1,82 @@
 /* SPDX-License-Identifier: MIT */
-/* Command-line options from a table, one-line complaints, JSON fragments, interrupts and the clock.
- */
-#define _POSIX_C_SOURCE 200809L
+/* Command-line options from a list: parsing, checking and the help made from it. */
 #include "cli.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <math.h>
-#include <signal.h>
-#include <stdarg.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-const option *find_option(const option *options, size_t count, const char *name) {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(options[i].name, name) == 0) return &options[i];
+static void add(option_list *list, option row) {
+    assert(list->count < OPTIONS_MAX);
+    list->rows[list->count++] = row;
+}
+
+void option_flag(option_list *list, const char *name, const char *help, bool *into) {
+    add(list, (option){.name = name, .help = help, .into = into, .kind = OPTION_FLAG});
+}
+
+void option_text(option_list *list, const char *name, const char *value, const char *help,
+                 const char **into) {
+    add(list,
+        (option){
+            .name = name, .value = value, .help = help, .into = (void *)into, .kind = OPTION_TEXT});
+}
+
+void option_count(option_list *list, const char *name, const char *help, uint64_t *into,
+                  uint64_t low, uint64_t high) {
+    add(list, (option){.name = name,
+                       .value = "N",
+                       .help = help,
+                       .into = into,
+                       .low = low,
+                       .high = high,
+                       .kind = OPTION_COUNT});
+}
+
+void option_number(option_list *list, const char *name, const char *value, const char *help,
+                   double *into, double min, double max) {
+    add(list, (option){.name = name,
+                       .value = value,
+                       .help = help,
+                       .into = into,
+                       .min = min,
+                       .max = max,
+                       .kind = OPTION_NUMBER});
+}
+
+static option *find(option_list *list, const char *name, size_t length) {
+    for (size_t i = 0; i < list->count; i++) {
+        const char *candidate = list->rows[i].name;
+        if (strlen(candidate) == length && memcmp(candidate, name, length) == 0)
+            return &list->rows[i];
     }
     return NULL;
 }
 
-static void print_help(const command *c, const option *options, size_t count) {
+bool option_given(const option_list *list, const char *name) {
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->rows[i].name, name) == 0) return list->rows[i].given;
+    }
+    return false;
+}
+
+static void print_help(const option_list *list) {
+    const command *c = list->command;
     printf("orion %s - %s\n\nusage: %s\n\n%s\n\noptions:\n", c->name, c->summary, c->usage,
            c->details);
-    for (size_t i = 0; i < count; i++) {
-        const option *o = &options[i];
+    for (size_t i = 0; i < list->count; i++) {
+        const option *o = &list->rows[i];
         char left[64];
         snprintf(left, sizeof left, "--%s%s%s", o->name, o->value == NULL ? "" : " ",
                  o->value == NULL ? "" : o->value);
-        printf("  %-24s %s\n", left, o->help);
+        printf("  %-18s %s\n", left, o->help);
     }
-    printf("  %-24s %s\n", "--help", "show this help");
+    printf("  %-18s %s\n\nexamples:\n%s\n", "--help", "show this help", c->examples);
 }
 
-static bool parse_uint(const char *s, uint64_t *out) {
+static bool parse_count(const char *s, uint64_t *out) {
     if (*s < '0' || *s > '9') return false;
     char *end;
     errno = 0;
@@ -40,146 +84,75 @@ static bool parse_uint(const char *s, uint64_t *out) {
     return errno == 0 && *end == '\0';
 }
 
-static parse_result take_value(const command *c, option *o, const char *text) {
+static bool take_value(const command *c, option *o, const char *text) {
+    uint64_t count;
     double number;
+    char *end;
     switch (o->kind) {
     case OPTION_FLAG: *(bool *)o->into = true; break;
     case OPTION_TEXT: *(const char **)o->into = text; break;
-    case OPTION_UINT: {
-        uint64_t n;
-        if (!parse_uint(text, &n) || (double)n < o->min || (double)n > o->max) {
-            complain("%s: --%s wants a whole number from %.0f to %.0f, not '%s'", c->name, o->name,
-                     o->min, o->max, text);
-            return PARSE_ERROR;
+    case OPTION_COUNT:
+        if (!parse_count(text, &count) || count < o->low || count > o->high) {
+            complain("%s: --%s wants a whole number from %" PRIu64 " to %" PRIu64 ", not '%s'",
+                     c->name, o->name, o->low, o->high, text);
+            return false;
         }
-        *(uint64_t *)o->into = n;
+        *(uint64_t *)o->into = count;
         break;
-    }
-    case OPTION_NUMBER: {
-        char *end;
+    case OPTION_NUMBER:
         number = strtod(text, &end);
         if (end == text || *end != '\0' || !(number >= o->min && number <= o->max)) {
             complain("%s: --%s wants a number from %g to %g, not '%s'", c->name, o->name, o->min,
                      o->max, text);
-            return PARSE_ERROR;
+            return false;
         }
         *(double *)o->into = number;
         break;
     }
-    }
     o->given = true;
-    return PARSE_OK;
+    return true;
 }
 
-parse_result parse_options(const command *c, option *options, size_t count, int argc, char **argv) {
+/* Parse argv[*i] and, if it wants one, the value behind it. */
+static bool parse_one(option_list *list, int argc, char **argv, int *i) {
+    const command *c = list->command;
+    const char *arg = argv[*i];
+    if (strncmp(arg, "--", 2) != 0) {
+        complain("%s: unexpected argument '%s'; try 'orion %s --help'", c->name, arg, c->name);
+        return false;
+    }
+    const char *equals = strchr(arg, '=');
+    size_t length = equals == NULL ? strlen(arg + 2) : (size_t)(equals - arg - 2);
+    option *o = find(list, arg + 2, length);
+    if (o == NULL) {
+        complain("%s: unknown option '%.*s'; try 'orion %s --help'", c->name, (int)length + 2, arg,
+                 c->name);
+        return false;
+    }
+    const char *value = equals == NULL ? NULL : equals + 1;
+    if (o->kind == OPTION_FLAG && value != NULL) {
+        complain("%s: --%s takes no value", c->name, o->name);
+        return false;
+    }
+    if (o->kind != OPTION_FLAG && value == NULL) {
+        if (*i + 1 == argc) {
+            complain("%s: --%s needs a value (%s)", c->name, o->name, o->value);
+            return false;
+        }
+        value = argv[++*i];
+    }
+    return take_value(c, o, value);
+}
+
+parse_result parse_options(option_list *list, int argc, char **argv) {
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            print_help(c, options, count);
+            print_help(list);
             return PARSE_HELP;
         }
     }
     for (int i = 0; i < argc; i++) {
-        const char *arg = argv[i];
-        if (strncmp(arg, "--", 2) != 0) {
-            complain("%s: unexpected argument '%s'; try 'orion %s --help'", c->name, arg, c->name);
-            return PARSE_ERROR;
-        }
-        const char *equals = strchr(arg, '=');
-        size_t length = equals == NULL ? strlen(arg + 2) : (size_t)(equals - arg - 2);
-        option *o = NULL;
-        for (size_t k = 0; k < count && o == NULL; k++) {
-            if (strlen(options[k].name) == length && memcmp(options[k].name, arg + 2, length) == 0)
-                o = &options[k];
-        }
-        if (o == NULL) {
-            complain("%s: unknown option '%.*s'; try 'orion %s --help'", c->name, (int)length + 2,
-                     arg, c->name);
-            return PARSE_ERROR;
-        }
-        const char *value = equals == NULL ? NULL : equals + 1;
-        if (o->kind == OPTION_FLAG && value != NULL) {
-            complain("%s: --%s takes no value", c->name, o->name);
-            return PARSE_ERROR;
-        }
-        if (o->kind != OPTION_FLAG && value == NULL) {
-            if (i + 1 == argc) {
-                complain("%s: --%s needs a value (%s)", c->name, o->name, o->value);
-                return PARSE_ERROR;
-            }
-            value = argv[++i];
-        }
-        if (take_value(c, o, value) != PARSE_OK) return PARSE_ERROR;
+        if (!parse_one(list, argc, argv, &i)) return PARSE_ERROR;
     }
     return PARSE_OK;
-}
-
-void complain(const char *fmt, ...) {
-    char text[1024];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    fprintf(stderr, "orion: %s\n", text);
-}
-
-int report(const orion_diag *diag, orion_status status, const char *doing) {
-    if (orion_diag_count(diag) == 0) {
-        complain("%s: %s", doing, orion_status_string(status));
-        return EXIT_FAILED;
-    }
-    fflush(stderr);
-    orion_writer writer = orion_writer_fd(fileno(stderr));
-    if (orion_diag_print(diag, &writer) != ORION_OK)
-        complain("%s: %s", doing, orion_status_string(status));
-    return EXIT_FAILED;
-}
-
-void json_string(FILE *f, const char *bytes, size_t n) {
-    fputc('"', f);
-    for (size_t i = 0; i < n; i++) {
-        unsigned char ch = (unsigned char)bytes[i];
-        if (ch == '"' || ch == '\\') {
-            fprintf(f, "\\%c", ch);
-        } else if (ch == '\n') {
-            fputs("\\n", f);
-        } else if (ch < 0x20) {
-            fprintf(f, "\\u%04x", ch);
-        } else {
-            fputc(ch, f);
-        }
-    }
-    fputc('"', f);
-}
-
-void json_number(FILE *f, double v, int digits) {
-    if (!isfinite(v)) {
-        fputs("null", f);
-        return;
-    }
-    /* The program never calls setlocale, so the decimal point is a point. */
-    fprintf(f, "%.*g", digits, v);
-}
-
-static volatile sig_atomic_t interrupt_flag;
-
-static void on_interrupt(int signal_number) {
-    (void)signal_number;
-    if (interrupt_flag) _Exit(EXIT_INTERRUPTED); /* the second time at once */
-    interrupt_flag = 1;
-}
-
-void catch_interrupts(void) {
-    struct sigaction action = {.sa_handler = on_interrupt};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
-bool interrupted(void) {
-    return interrupt_flag != 0;
-}
-
-double now_seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }

@@ -4,6 +4,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "cli.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 static const double redraw_seconds = 0.1, plain_seconds = 5;
+enum { BAR_MIN = 8, BAR_MAX = 40 };
 
 const char *format_duration(char *buf, double seconds) {
     long s = seconds > 0 && seconds < 1e9 ? lround(seconds) : 0;
@@ -42,49 +44,63 @@ static int terminal_width(void) {
     return 80;
 }
 
+/* The first of these that is set decides the character set, as in setlocale. */
+static bool utf8_terminal(void) {
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = getenv(names[i]);
+        if (value == NULL || value[0] == '\0') continue;
+        return strstr(value, "UTF-8") != NULL || strstr(value, "utf8") != NULL;
+    }
+    return false;
+}
+
 void progress_begin(progress *p, const char *what, uint64_t first, uint64_t total) {
-    const char *term = getenv("TERM");
+    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
     bool dumb = term != NULL && strcmp(term, "dumb") == 0;
     *p = (progress){.what = what, .first = first, .total = total, .started = now_seconds()};
     p->terminal = isatty(STDERR_FILENO) && !dumb;
-    p->color = p->terminal && getenv("NO_COLOR") == NULL;
+    p->color = p->terminal && (no_color == NULL || no_color[0] == '\0');
+    p->unicode = utf8_terminal();
     p->printed = p->started;
+}
+
+static void draw_bar(const progress *p, uint64_t done, int width) {
+    const char *full = p->unicode ? "\u2588" : "#", *empty = p->unicode ? "\u2591" : ".";
+    int filled = p->total == 0 ? 0 : (int)((double)width * (double)done / (double)p->total);
+    if (p->color) fputs("\033[36m", stderr);
+    for (int i = 0; i < width; i++) fputs(i < filled ? full : empty, stderr);
+    if (p->color) fputs("\033[0m", stderr);
+    fputc(' ', stderr);
 }
 
 void progress_update(progress *p, uint64_t done, const char *detail) {
     double now = now_seconds();
     bool last = done >= p->total;
-    char left[32];
-    double elapsed = now - p->started;
+    bool due = p->terminal ? now - p->drawn >= redraw_seconds : now - p->printed >= plain_seconds;
+    if (!due && !last) return;
+
+    char left[32], line[256];
     double fresh = (double)(done - p->first);
-    double remaining = fresh > 0 ? elapsed / fresh * (double)(p->total - done) : 0;
-    format_duration(left, remaining);
+    double remaining = fresh > 0 ? (now - p->started) / fresh * (double)(p->total - done) : 0;
+    int length = snprintf(line, sizeof line, "%" PRIu64 "/%" PRIu64 "  %s  %s left", done, p->total,
+                          detail, format_duration(left, remaining));
     if (!p->terminal) {
-        if (!last && now - p->printed < plain_seconds) return;
         p->printed = now;
-        fprintf(stderr, "%s %llu/%llu  %s  %s left\n", p->what, (unsigned long long)done,
-                (unsigned long long)p->total, detail, left);
+        fprintf(stderr, "%s %s\n", p->what, line);
         return;
     }
-    if (!last && now - p->drawn < redraw_seconds) return;
     p->drawn = now;
-    char tail[256];
-    int tail_length =
-        snprintf(tail, sizeof tail, " %llu/%llu  %s  %s left", (unsigned long long)done,
-                 (unsigned long long)p->total, detail, left);
-    int room = terminal_width() - 1 - (int)strlen(p->what) - 1 - tail_length;
-    int bar = room < 8 ? 0 : room > 40 ? 40 : room;
-    int full = p->total == 0 ? 0 : (int)((double)bar * (double)done / (double)p->total);
+    /* One column stays free: some terminals wrap when the last one is written. */
+    int room = terminal_width() - 1 - (int)strlen(p->what) - 1;
+    int bar = room - length - 1;
     fprintf(stderr, "\r%s ", p->what);
-    if (p->color) fputs("\033[36m", stderr);
-    for (int i = 0; i < bar; i++) fputs(i < full ? "\u2588" : "\u2591", stderr);
-    if (p->color) fputs("\033[0m", stderr);
-    fprintf(stderr, "%s\033[K", tail);
+    if (bar >= BAR_MIN) draw_bar(p, done, bar < BAR_MAX ? bar : BAR_MAX);
+    fprintf(stderr, "%.*s\033[K", room < 0 ? 0 : room, line);
     fflush(stderr);
 }
 
-void progress_end(progress *p, const char *summary) {
+void progress_clear(progress *p) {
     if (p->terminal) fputs("\r\033[K", stderr);
-    if (summary != NULL) fprintf(stderr, "%s\n", summary);
-    fflush(stderr);
+    p->drawn = 0;
 }

@@ -29,6 +29,13 @@ bool curve_add(curve *c, double step, double loss) {
     return true;
 }
 
+double curve_tail(const curve *c, size_t window) {
+    size_t n = c->count < window ? c->count : window;
+    double sum = 0;
+    for (size_t i = c->count - n; i < c->count; i++) sum += c->losses[i];
+    return n == 0 ? NAN : sum / (double)n;
+}
+
 void curve_free(curve *c) {
     free(c->steps);
     free(c->losses);
