@@ -19,7 +19,7 @@ for argument in "$@"; do
         echo "[       OK ] ABI of liborion-$lib"
     else
         echo "The ABI of liborion-$lib is not the committed one. If that is meant, run"
-        echo "Run sh tests/abi/update.sh, read the difference of the .abi file, commit it (docs/abi.md)."
+        echo "tests/abi/update.sh, read the difference of the .abi file, commit it (docs/abi.md)."
         echo "[  FAILED  ] ABI of liborion-$lib"
         failed=1
     fi

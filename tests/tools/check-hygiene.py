@@ -7,6 +7,7 @@ usage: check-hygiene.py SOURCE_ROOT
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -20,7 +21,7 @@ LEFTOVERS = re.compile(r"\b(" + "|".join(a + b for a, b in (
 
 def files(root):
     """Tracked files of a checkout; every file outside build folders of an unpacked archive."""
-    if (root / ".git").exists():
+    if (root / ".git").exists() and shutil.which("git"):
         out = subprocess.run(["git", "-C", str(root), "ls-files", "-z"], capture_output=True,
                              check=True).stdout
         paths = [root / name for name in out.decode().split("\0") if name]

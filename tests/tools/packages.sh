@@ -18,6 +18,8 @@ apt_name() {
     ninja) echo ninja-build ;;
     gcc) echo gcc libc6-dev ;;
     cmocka) echo libcmocka-dev ;;
+    nettle) echo nettle-dev ;;
+    jansson) echo libjansson-dev ;;
     jansson) echo libjansson-dev ;;
     nettle) echo nettle-dev ;;
     yaml-0.1) echo libyaml-dev ;;
@@ -27,7 +29,7 @@ apt_name() {
 }
 brew_name() {
     case $1 in
-    gcc | g++ | clang | python3 | abidiff | valgrind) ;;
+    gcc | g++ | clang | make | python3 | abidiff | valgrind) ;;
     yaml-0.1) echo libyaml ;;
     pkg-config) echo pkgconf ;;
     *) echo "$1" ;;
