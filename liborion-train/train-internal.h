@@ -99,6 +99,22 @@ const float *train_model_data(const orion_train_model *model, size_t i);
 orion_status train_model_check_values(const orion_train_model *model, const char *source,
                                       orion_diag *diag);
 
+/* ---- graphs on a device (stage.c) ---- */
+
+/* A program and one run of it. Zero: none. */
+typedef struct train_stage {
+    orion_ane_program *program;
+    orion_ane_run *run;
+} train_stage;
+/* Nothing is bound yet. On failure *out is zero. */
+orion_status train_stage_create(const orion_train_model *model,
+                                const orion_train_graph_options *options, orion_ane_device *device,
+                                orion_diag *diag, train_stage *out);
+void train_stage_destroy(train_stage *stage);
+/* Make a tensor for a port and bind it. The caller owns *out_tensor, even if binding fails. */
+orion_status train_stage_tensor(const train_stage *stage, const char *port, orion_diag *diag,
+                                orion_ane_tensor **out_tensor);
+
 /* ---- tokenizers (tokenizer.c) ---- */
 
 /* The `tokenizer.bin` it was made from (borrowed); NULL for the byte-level tokenizer. */

@@ -68,8 +68,9 @@ ORION_API ORION_MUST_CHECK orion_status orion_train_tokenizer_create_bytes(
  * Ids 0, 1, 2 are unknown, begin and end; 3..258 are the bytes; the rest are merged by score.
  * @param vocab  tokens to read, as the model has them; 0: all of the file
  * @return ORION_OK; ORION_ERROR_NOT_FOUND; ORION_ERROR_IO; ORION_ERROR_VERIFY naming the byte if
- *         the file is truncated, a length is impossible, a score is not finite, something follows
- *         the last token, or it has fewer tokens than `vocab`; ORION_ERROR_NO_MEMORY
+ *         the file is truncated, a length is impossible, a score is not finite, a byte token is not
+ *         in its place, something follows the last token, or it has fewer tokens than `vocab`;
+ *         ORION_ERROR_NO_MEMORY
  */
 ORION_API ORION_MUST_CHECK orion_status orion_train_tokenizer_load_llama2c(
     const char *path, uint32_t vocab, const orion_allocator *ORION_NULLABLE allocator,
@@ -248,8 +249,8 @@ typedef struct orion_train_generator_options {
     (&(const orion_train_generator_options){.size = sizeof(orion_train_generator_options),         \
                                             __VA_ARGS__})
 /**
- * Compile the model for a device. Keeps references to model and device; memory from the device's
- * allocator.
+ * Compile the model for a device. Keeps references to model and device; memory from the model's
+ * allocator, that of programs and tensors from the device's.
  * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if context is past the model's; what
  *         orion_ane_program_compile_graph returns; ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY
  */
@@ -278,7 +279,7 @@ ORION_API const float *orion_train_generator_logits(const orion_train_generator 
 /** Why generation ended. */
 typedef enum orion_train_stop {
     ORION_TRAIN_STOP_MAX_TOKENS = 0,
-    ORION_TRAIN_STOP_END = 1,     /**< the model ended the text */
+    ORION_TRAIN_STOP_END = 1,     /**< the model ended the text, or began the next one */
     ORION_TRAIN_STOP_CONTEXT = 2, /**< the context is full */
     ORION_TRAIN_STOP_CALLBACK = 3
 } orion_train_stop;
@@ -312,8 +313,8 @@ typedef struct orion_train_generate_result {
  * @param out_result  [out, optional] its `size` is set by the caller
  * @return ORION_OK, also when the callback stopped; ORION_ERROR_INVALID_ARGUMENT for a negative or
  *         NaN temperature, top_p outside [0, 1], a tokenizer whose vocabulary is larger than the
- *         model's; ORION_ERROR_BUDGET if the prompt does not fit the context; ORION_ERROR_DEVICE;
- *         ORION_ERROR_NO_MEMORY
+ *         model's, a bad size in `out_result`; ORION_ERROR_BUDGET if the prompt does not fit the
+ *         context; ORION_ERROR_DEVICE; ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY
  */
 ORION_API ORION_MUST_CHECK orion_status orion_train_generate(
     orion_train_generator *generator, const orion_train_tokenizer *tokenizer, const char *prompt,
@@ -334,7 +335,8 @@ typedef struct orion_train_eval_options {
     size_t size;
     uint32_t batch;  /**< sequences at once; 0: 8 */
     uint32_t length; /**< positions that count per document; 0: the model's context */
-    /** Called after every batch; return nonzero to stop (ORION_ERROR_CANCELLED). */
+    /** Called after every batch with documents done and in all; return nonzero to stop
+     *  (ORION_ERROR_CANCELLED). */
     int (*ORION_NULLABLE progress)(void *ORION_NULLABLE ctx, uint64_t done, uint64_t total);
     void *ORION_NULLABLE ctx;
 } orion_train_eval_options;
@@ -349,8 +351,10 @@ typedef struct orion_train_eval_result {
  * Negative log-likelihood of a text. Documents are split at `<|endoftext|>`, line ends around them
  * are dropped, empty ones skipped; each stands alone after the begin token; every following token
  * up to `length` positions is predicted, no end token.
- * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if there is nothing to predict, or the tokenizer's
- *         vocabulary is larger than the model's; ORION_ERROR_CANCELLED; ORION_ERROR_DEVICE;
+ * @param out_result  its `size` is set by the caller
+ * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if there is nothing to predict, the tokenizer's
+ *         vocabulary is larger than the model's, or `length` is past its context; what
+ *         orion_ane_program_compile_graph returns; ORION_ERROR_CANCELLED; ORION_ERROR_DEVICE;
  *         ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY
  */
 ORION_API ORION_MUST_CHECK orion_status orion_train_evaluate(
