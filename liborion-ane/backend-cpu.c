@@ -51,6 +51,18 @@ static orion_status read_graph(const ane_host *host, const orion_ane_source *sou
     return status;
 }
 
+/* 1 + index of the input that an output is after a slice_update; else 0. */
+static uint32_t updated_input(const orion_ir_graph *graph, orion_ir_value v) {
+    const orion_ir_node *n = orion_ir_value_node(graph, v);
+    if (n == NULL || orion_ir_node_op(n) != ORION_IR_OP_slice_update) return 0;
+    for (size_t i = 0; i < orion_ir_graph_input_count(graph); i++) {
+        if (orion_ir_graph_input(graph, i).id == orion_ir_node_input(n, 0).id) {
+            return (uint32_t)i + 1;
+        }
+    }
+    return 0;
+}
+
 static orion_status make_ports(cpu_code *c) {
     size_t inputs = orion_ir_graph_input_count(c->graph);
     size_t outputs = orion_ir_graph_output_count(c->graph);
@@ -70,11 +82,7 @@ static orion_status make_ports(cpu_code *c) {
                                  .is_output = !in};
         port->bytes = orion_ir_type_bytes(&port->type);
         ane_packed_strides(&port->type, port->strides);
-        for (size_t k = 0; k < inputs && !in; k++) {
-            if (orion_ir_type_equal(&port->type, &c->code.ports[k].type) && port->alias == 0) {
-                port->alias = (uint32_t)k + 1;
-            }
-        }
+        if (!in) port->alias = updated_input(c->graph, v);
     }
     return ORION_OK;
 }
