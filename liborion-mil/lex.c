@@ -61,11 +61,16 @@ static void lex_string(mil_lexer *l) {
     }
 }
 
+static bool is_hex(const char *s, size_t n) {
+    if (n != 0 && (*s == '-' || *s == '+')) s++, n--;
+    return n > 1 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X');
+}
+
 /* Letters, digits and points, and a sign behind the exponent's letter. */
 static void lex_number(mil_lexer *l) {
     l->tok.kind = MIL_TOKEN_NUMBER;
     if (*l->at == '-' || *l->at == '+') l->at++;
-    bool hex = l->end - l->at > 1 && l->at[0] == '0' && (l->at[1] == 'x' || l->at[1] == 'X');
+    bool hex = is_hex(l->at, (size_t)(l->end - l->at));
     char previous = '\0';
     for (; l->at < l->end; previous = *l->at++) {
         char c = *l->at;
@@ -118,13 +123,13 @@ static int hex_digit(char c) {
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* The common hex floats (mantissa of at most 53 bits), exactly and fast. False: leave it to the
- * general parser. */
+/* A token that is_hex: the common ones (mantissa of at most 53 bits), exactly and fast. False:
+ * leave it to the general parser. */
 static bool quick_hex(const char *s, size_t n, double *out) {
     const char *end = s + n;
     bool negative = s < end && *s == '-';
     if (negative || (s < end && *s == '+')) s++;
-    if (end - s < 4 || s[0] != '0' || (s[1] != 'x' && s[1] != 'X')) return false;
+    if (end - s < 4) return false;
     uint64_t mantissa = 0;
     int scale = 0, digits = 0;
     bool point = false;
@@ -152,7 +157,7 @@ static bool quick_hex(const char *s, size_t n, double *out) {
 
 bool mil_token_number(const mil_token *t, orion_mil_value *out) {
     double v;
-    bool hex = t->n > 1 && memchr(t->at, 'x', ORN_MIN(t->n, (size_t)3)) != NULL;
+    bool hex = is_hex(t->at, t->n);
     if (orn_parse_i64(t->at, t->n, &out->u.i)) {
         out->form = ORION_MIL_VALUE_INT;
         return true;
