@@ -3,9 +3,10 @@
 #include "tokenizer-internal.h"
 
 /*
- * llama2.c puts a space in front of the text, looks every character up (one that no piece covers
- * becomes byte tokens), and then, again and again, looks at all neighbours and merges the pair
- * whose joined piece has the best score, the leftmost of equals, until no pair can be merged.
+ * llama2.c puts a space in front of the text (if there is a piece for it), looks every character up
+ * (one that no piece covers becomes byte tokens), and then, again and again, looks at all
+ * neighbours and merges the pair whose joined piece has the best score, the leftmost of equals,
+ * until no pair can be merged.
  *
  * Here the pairs wait in a heap ordered by score, then place. Merging one removes it, makes its two
  * neighbour pairs anew, and leaves their old entries in the heap, to be recognised as stale when
@@ -163,7 +164,8 @@ static orion_status encode(encoder *e, const char *text, size_t length) {
     size_t joined = 2 * (size_t)e->t->longest;
     e->joined = orn_alloc(&e->t->allocator, joined);
     if (e->joined == NULL) return ORION_ERROR_NO_MEMORY;
-    orion_status status = add_character(e, " ", 1);
+    bool has_space = orn_map_get(&e->t->ids, " ", 1) != NULL;
+    orion_status status = has_space ? add_character(e, " ", 1) : ORION_OK;
     /* A character is a byte and up to three continuation bytes, whatever the first one is. */
     for (size_t at = 0; at < length && status == ORION_OK;) {
         uint32_t n = 1;

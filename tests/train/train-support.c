@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests of liborion-train share. */
+#include "train-support.h"
+
+bench bench_open(void) {
+    bench b = {0};
+    assert_int_equal(orion_diag_create(NULL, &b.diag), ORION_OK);
+    assert_ok(orion_ane_device_open(NULL, b.diag, &b.device), b.diag);
+    return b;
+}
+
+void bench_close(bench *b) {
+    orion_train_generator_destroy(&b->generator);
+    orion_train_tokenizer_unref(&b->tokenizer);
+    orion_train_model_unref(&b->model);
+    orion_ane_device_unref(&b->device);
+    orion_diag_destroy(&b->diag);
+}
+
+orion_train_model_config small_config(void) {
+    return (orion_train_model_config){.size = sizeof(orion_train_model_config),
+                                      .dim = 16,
+                                      .hidden = 24,
+                                      .layers = 2,
+                                      .heads = 4,
+                                      .kv_heads = 2,
+                                      .vocab = ORION_TRAIN_BYTE_VOCAB,
+                                      .context = 32};
+}
+
+void assert_refused(orion_status status, orion_status expected, orion_diag *diag,
+                    orion_message message, const char *part) {
+    assert_int_equal(status, expected);
+    assert_diag(diag, message, part);
+    orion_diag_clear(diag);
+}
+
+orion_blob *blob_of(const void *bytes, size_t size) {
+    orion_blob *blob = NULL;
+    assert_int_equal(orion_blob_copy(size == 0 ? "" : bytes, size, NULL, &blob), ORION_OK);
+    return blob;
+}
+
+static void append(vocabulary *v, const void *bytes, size_t n) {
+    v->bytes = realloc(v->bytes, v->size + n + 1);
+    assert_non_null(v->bytes);
+    if (n != 0) memcpy(v->bytes + v->size, bytes, n);
+    v->size += n;
+}
+
+static void append_u32(vocabulary *v, uint32_t n) {
+    const unsigned char bytes[] = {(unsigned char)n, (unsigned char)(n >> 8),
+                                   (unsigned char)(n >> 16), (unsigned char)(n >> 24)};
+    append(v, bytes, sizeof bytes);
+}
+
+void vocabulary_add(vocabulary *v, const char *piece, size_t length, float score) {
+    uint32_t bits;
+    memcpy(&bits, &score, sizeof bits);
+    append_u32(v, bits);
+    append_u32(v, (uint32_t)length);
+    append(v, piece, length);
+}
+
+vocabulary vocabulary_begin(uint32_t longest) {
+    vocabulary v = {0};
+    append_u32(&v, longest);
+    vocabulary_add(&v, "<unk>", 5, 0);
+    vocabulary_add(&v, "\n<s>\n", 5, 0);
+    vocabulary_add(&v, "\n</s>\n", 6, 0);
+    for (unsigned i = 0; i < 256; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "<0x%02X>", i);
+        vocabulary_add(&v, name, 6, 0);
+    }
+    return v;
+}
+
+void vocabulary_free(vocabulary *v) {
+    free(v->bytes);
+    *v = (vocabulary){0};
+}
