@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "cli.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -241,8 +242,23 @@ static bool keep_earlier_model(const training *t) {
     return moved;
 }
 
+/* Remove what a run that was killed while writing has left: NAME.tmp-XXXXXX. */
+static void remove_leftovers(const training *t) {
+    static const char *const starts[] = {"model.safetensors.tmp-", "loss.svg.tmp-"};
+    DIR *folder = opendir(t->out);
+    if (folder == NULL) return;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+            if (strncmp(entry->d_name, starts[i], strlen(starts[i])) == 0)
+                unlinkat(dirfd(folder), entry->d_name, 0);
+        }
+    }
+    closedir(folder);
+}
+
 static int open_files(training *t) {
     if (!make_folders(t->out)) return EXIT_FAILED;
+    remove_leftovers(t);
     if (!t->resume && !keep_earlier_model(t)) return EXIT_FAILED;
     uint64_t position = orion_train_trainer_position(t->trainer);
     t->json.file = runlog_open(t->log_path, position, &t->losses);
