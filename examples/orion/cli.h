@@ -69,7 +69,7 @@ bool option_given(const option_list *list, const char *name);
 /* "orion: text" on standard error, one line. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Print and clear the diagnostics, one line each; the status alone if it is an error without one.
- * Returns EXIT_DONE or EXIT_FAILED. */
+ * `doing` is the file or action at hand. Returns EXIT_DONE or EXIT_FAILED. */
 int report(orion_diag *diag, orion_status status, const char *doing);
 /* Bytes to standard output at once. False if they cannot be written; close_output says why. */
 bool write_output(const char *bytes, size_t n);

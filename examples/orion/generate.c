@@ -82,7 +82,8 @@ static bool finish(sink *out, const orion_train_generate_result *result) {
     }
     /* A pipe or file gets the text alone; on a terminal the next prompt starts on its own line. */
     if (isatty(STDOUT_FILENO) && !write_output("\n", 1)) return false;
-    fprintf(stderr, "%s tokens, ", format_count(count, (double)result->new_tokens));
+    fprintf(stderr, "%s %s, ", format_count(count, (double)result->new_tokens),
+            result->new_tokens == 1 ? "token" : "tokens");
     fprintf(stderr, "%s tokens/s\n", format_count(count, rate));
     return true;
 }

@@ -20,12 +20,13 @@ void complain(const char *fmt, ...) {
     fprintf(stderr, "orion: %s\n", text);
 }
 
-static void print_entry(const orion_diag_entry *e) {
+/* `doing` is a file or an action; it comes first where the entry does not name its own place. */
+static void print_entry(const orion_diag_entry *e, const char *doing) {
     char place[1100] = "";
     if (e->source != NULL && e->line != 0) {
         snprintf(place, sizeof place, "%s:%u:%u: ", e->source, e->line, e->column);
-    } else if (e->source != NULL) {
-        snprintf(place, sizeof place, "%s: ", e->source);
+    } else if (e->source != NULL || strstr(e->text, doing) == NULL) {
+        snprintf(place, sizeof place, "%s: ", e->source != NULL ? e->source : doing);
     }
     const char *remedy = orion_message_remedy((orion_message)e->message);
     complain("%s%s%s [ORN-%04u]%s%s", e->severity == ORION_SEVERITY_ERROR ? "" : "warning: ", place,
@@ -33,7 +34,7 @@ static void print_entry(const orion_diag_entry *e) {
 }
 
 int report(orion_diag *diag, orion_status status, const char *doing) {
-    for (size_t i = 0; i < orion_diag_count(diag); i++) print_entry(orion_diag_get(diag, i));
+    for (size_t i = 0; i < orion_diag_count(diag); i++) print_entry(orion_diag_get(diag, i), doing);
     size_t dropped = orion_diag_dropped(diag);
     if (dropped != 0) complain("... and %zu more", dropped);
     if (status != ORION_OK && orion_diag_count(diag) == 0)

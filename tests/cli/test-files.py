@@ -186,7 +186,9 @@ def prompts(folder):
     weights = write_llama2c(folder)
     for prompt in ("", " ", "ab", "\x01\x7f", "\u00e9\U0001f600"):
         result = good("generate", *weights, "--prompt", prompt, "--max-tokens", 1)
-        result.need(result.out.startswith(prompt.strip(" ").encode()), "the prompt is missing")
+        # Llama's tokenizer puts a blank before every text; here it is a token of its own.
+        start = b" " + prompt.encode() if prompt else b""
+        result.need(result.out.startswith(start), "the prompt is missing")
     refused(1, "generate", *weights, "--prompt", "a" * 500, mentions="ORN-")
 
 
@@ -249,13 +251,14 @@ def reader_that_goes_away(folder):
     weights = write_llama2c(folder)
     for args in (("generate", *weights, "--prompt", "a"), ("--help",),
                  (*tiny_training(folder), "--json", "--out", folder / "out")):
-        child = subprocess.Popen([ORION, *map(str, args)], stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, env=environment())
-        child.stdout.close()
-        err = child.stderr.read()
-        child.stderr.close()
-        assert child.wait(timeout=300) == -signal.SIGPIPE, (args, child.returncode, err)
-        assert b"cannot write" not in err, err
+        reader, writer = os.pipe()
+        os.close(reader)
+        try:
+            result = orion(*args, stdout=writer)
+        finally:
+            os.close(writer)
+        result.need(result.code == -signal.SIGPIPE, "not ended by SIGPIPE")
+        result.need("cannot write" not in result.err, "a reader that goes away is no error")
     good("generate", "--checkpoint", folder / "out/model.safetensors", "--max-tokens", 1)
 
 

@@ -249,7 +249,7 @@ def generated_text(folder):
     model = write_llama2c(folder)
     args = ("generate", *model, "--prompt", "ab", "--max-tokens", 10, "--temperature", 1)
     plain = good(*args)
-    plain.need(re.search(r"^\d+ tokens, [\d,]+ tokens/s$", plain.err.strip()), "no summary")
+    plain.need(re.search(r"^\d+ tokens?, [\d,]+ tokens/s$", plain.err.strip()), "no summary")
     lines = [json.loads(line) for line in good(*args, "--json").out.decode().splitlines()]
     whole = lines[-1]
     assert whole["event"] == "end" and whole["stop"] in ("max_tokens", "end", "context")
