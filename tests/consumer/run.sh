@@ -26,13 +26,31 @@ attempt() {
     fi
 }
 
-# build_and_run COMPILER STANDARD [PKG_CONFIG_OPTION]
+# build_and_run COMPILER STANDARD LANGUAGE FILE [PKG_CONFIG_OPTION]
 build_and_run() {
     # shellcheck disable=SC2046,SC2086
-    $1 -std=$2 -Wall -Wextra -Wpedantic -Werror $flags -o "$work/hello" \
-        -x ${4:-c} "$root/tests/consumer/hello.c" -x none \
-        $(pkg-config --cflags --libs ${3:-} orion-train) && "$work/hello"
+    $1 -std=$2 -Wall -Wextra -Wpedantic -Werror $flags -o "$work/program" \
+        -x $3 "$root/tests/consumer/$4" -x none \
+        $(pkg-config --cflags --libs ${5:-} orion-train) && "$work/program"
 }
+
+# programs WHERE: the same three everywhere
+programs() {
+    attempt "C program against $1" build_and_run cc c11 c hello.c
+    attempt "C++ program against $1" build_and_run c++ c++17 c++ hello.c
+    attempt "options from C++ against $1" build_and_run c++ c++17 c++ options.cc
+}
+
+# options.cc fills every options struct there is.
+every_options_struct() {
+    for type in $(sed -n 's/^} \(orion_[a-z_]*options\);$/\1/p' "$root"/include/orion/*.h); do
+        grep -q "sized<$type>" "$root/tests/consumer/options.cc" || {
+            echo "$type is not in options.cc"
+            return 1
+        }
+    done
+}
+attempt "every options struct is used from C++" every_options_struct
 
 library_path=
 for lib in ir mil ane train; do
@@ -43,8 +61,7 @@ done
 (
     export PKG_CONFIG_PATH="$build/meson-uninstalled" LD_LIBRARY_PATH="$library_path"
     failed=0
-    attempt "C program against the build tree" build_and_run cc c11
-    attempt "C++ program against the build tree" build_and_run c++ c++17 "" c++
+    programs "the build tree"
     exit $failed
 ) || failed=1
 
@@ -59,8 +76,7 @@ pc=$(find "$stage" -name orion-train.pc)
 [ -n "$pc" ] || { echo "orion-train.pc is not installed"; echo "[  FAILED  ] install"; exit 1; }
 libdir=$(dirname "$(dirname "$pc")")
 export PKG_CONFIG_PATH="$libdir/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$stage" LD_LIBRARY_PATH="$libdir"
-attempt "C program against an installation" build_and_run cc c11
-attempt "C++ program against an installation" build_and_run c++ c++17 "" c++
+programs "an installation"
 attempt "installed files are complete" sh "$root/tests/consumer/check-files.sh" "$stage" "$libdir"
 if [ -f "$root/examples/Makefile" ]; then
     attempt "examples/Makefile against an installation" make -s -f "$root/examples/Makefile" \
@@ -70,6 +86,6 @@ fi
 # 3. The static libraries alone.
 if [ "$kind" = both ] || [ "$kind" = static ]; then
     rm -f "$libdir"/liborion-*.so*
-    attempt "C program against static libraries" build_and_run cc c11 --static
+    attempt "C program against static libraries" build_and_run cc c11 c hello.c --static
 fi
 exit $failed
