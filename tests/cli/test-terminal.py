@@ -99,7 +99,7 @@ def plain_lines_in_a_pipe(folder):
 
 @case
 def text_on_a_terminal(folder):
-    """It ends with a line end and cannot control the terminal; a pipe gets the bytes as they are."""
+    """It ends with a line end and cannot control the terminal; a pipe gets the very bytes."""
     args = ("generate", *write_llama2c(folder), "--prompt", "a\x1b[2Jb", "--max-tokens", 3,
             "--seed", 1)
     code, received, _ = on_terminal(args, stdout_too=True)
