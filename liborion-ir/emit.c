@@ -53,7 +53,14 @@ orion_ir_value ir_reshape_to(orion_ir_builder *b, orion_ir_value x, const int64_
                              uint32_t rank) {
     orion_ir_type have = ir_type_of(b, x);
     orion_ir_type want = orion_ir_type_make((orion_ir_dtype)have.dtype, rank, dims);
-    return orion_ir_type_equal(&have, &want) ? x : orion_ir_reshape(b, x, dims, rank);
+    int64_t rest = orion_ir_type_elements(&have);
+    for (uint32_t d = 0; d < want.rank && b->status == ORION_OK; d++) {
+        if (want.dims[d] > 0) rest /= want.dims[d];
+    }
+    for (uint32_t d = 0; d < want.rank; d++) {
+        if (want.dims[d] == -1) want.dims[d] = rest;
+    }
+    return orion_ir_type_equal(&have, &want) ? x : orion_ir_reshape(b, x, want.dims, want.rank);
 }
 
 orion_ir_value ir_reduce_axis(orion_ir_builder *b, orion_ir_op op, orion_ir_value x, int64_t axis) {

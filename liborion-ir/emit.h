@@ -41,7 +41,7 @@ orion_ir_value ir_widen(orion_ir_builder *b, orion_ir_value x);
 /* x in this dtype; x itself if it has it. */
 orion_ir_value ir_to_dtype(orion_ir_builder *b, orion_ir_value x, orion_ir_dtype dtype);
 
-/* x under other dims; x itself if it has them. */
+/* x under other dims, of which one may be -1; x itself if it has them. */
 orion_ir_value ir_reshape_to(orion_ir_builder *b, orion_ir_value x, const int64_t *dims,
                              uint32_t rank);
 #define IR_RESHAPE(b, x, ...)                                                                      \

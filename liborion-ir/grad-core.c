@@ -374,6 +374,7 @@ static orion_ir_value to_front(orion_ir_builder *b, orion_ir_value x, uint32_t b
                                uint32_t count) {
     uint32_t rank = ir_type_of(b, x).rank;
     int64_t perm[ORION_IR_RANK_MAX];
+    if (begin == 0 || count == 0) return x;
     for (uint32_t d = 0; d < rank; d++) {
         perm[d] = d < count ? begin + d : d < count + begin ? d - count : d;
     }

@@ -511,10 +511,15 @@ typedef struct orion_ir_grad_options {
 
 /**
  * Reverse-mode differentiation: a new graph with the inputs of `graph` (and the seed), its outputs,
- * and then one output `grad_NAME` per differentiated input, of that input's type.
+ * and then one output `grad_NAME` per differentiated input, of that input's type and in their order
+ * (more `grad_` in front while that name is an output or input already). With a seed, the gradient
+ * is that of the sum of seed x output. Inputs without influence get zeros; docs/autodiff.md has the
+ * rule of each op.
  * @return ORION_OK; ORION_ERROR_NOT_FOUND for an unknown output or input;
- * ORION_ERROR_INVALID_ARGUMENT if the output is not a scalar and no seed is given, or an input is
- * not float; ORION_ERROR_UNSUPPORTED naming an op on the path that has no derivative;
+ * ORION_ERROR_INVALID_ARGUMENT if the output is not a float, or not a scalar and no seed is given,
+ * if an input is not float or listed twice, if the seed's name is taken or not legal, or if a name
+ * would pass 255 bytes;
+ * ORION_ERROR_UNSUPPORTED naming an op on the path that has no derivative; ORION_ERROR_ABI;
  * ORION_ERROR_NO_MEMORY
  */
 ORION_API ORION_MUST_CHECK orion_status

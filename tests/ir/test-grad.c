@@ -364,6 +364,29 @@ static void test_names(void **state) {
     orion_ir_graph_destroy(&g);
 }
 
+/* 250 bytes leave room for "grad_", 251 do not. */
+static void test_long_names(void **state) {
+    (void)state;
+    for (size_t length = 250; length <= 251; length++) {
+        char name[256] = "";
+        orion_ir_builder *b;
+        orion_ir_graph *g, *grad;
+        orion_diag *diag;
+        memset(name, 'x', length);
+        assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+        assert_int_equal(orion_ir_builder_create("long", NULL, &b), ORION_OK);
+        orion_ir_value x = orion_ir_input(b, name, orion_ir_type_make(ORION_IR_F32, 0, NULL));
+        orion_ir_output(b, "y", orion_ir_exp(b, x));
+        assert_int_equal(orion_ir_builder_finish(&b, NULL, &g), ORION_OK);
+        orion_status status = orion_ir_grad(g, NULL, NULL, diag, &grad);
+        assert_int_equal(status, length == 250 ? ORION_OK : ORION_ERROR_INVALID_ARGUMENT);
+        if (status != ORION_OK) assert_diag(diag, ORION_MESSAGE_IR_NAME, "not a legal name");
+        orion_ir_graph_destroy(&grad);
+        orion_ir_graph_destroy(&g);
+        orion_diag_destroy(&diag);
+    }
+}
+
 /* ---- refusals ---- */
 
 static const char *const refusals = "oir 1\n"
@@ -474,6 +497,7 @@ int main(void) {
         cmocka_unit_test(test_second_order),
         cmocka_unit_test(test_repeated_use),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_options_size),
         cmocka_unit_test(test_out_of_memory),
