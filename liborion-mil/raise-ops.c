@@ -520,68 +520,75 @@ static orion_status mil_raise_gather(mil_raiser *r, statement *s, orion_ir_op op
 
 /* ---- layer_norm ---- */
 
-/* gamma or beta; left out: all `fallback`, of the shape of the normalised axes. */
-static orion_status affine(mil_raiser *r, statement *s, const char *name, double fallback,
-                           const orion_ir_type *shape, orion_ir_value *out) {
-    TRY(mil_operand(r, s, name, true, out));
-    if (out->id == 0) *out = orion_ir_splat(r->b, *shape, fallback);
+typedef struct norm {
+    orion_ir_value x, gamma, beta; /* id 0: left out */
+    double epsilon;
+    int64_t axes[ORION_IR_RANK_MAX];
+    size_t count;
+} norm;
+
+/* The axes, and whether gamma and beta have their shape. */
+static orion_status norm_axes(mil_raiser *r, statement *s, norm *n) {
+    mil_ints list = {NULL, 0};
+    bool given, marked[ORION_IR_RANK_MAX] = {false};
+    orion_ir_type x = mil_raised_type(r, n->x), shape = {.dtype = x.dtype};
+    TRY(mil_integers(r, s, "axes", &given, &list));
+    TRY(mark_axes(r, s, list, x.rank, marked));
+    for (uint32_t i = 0; i < x.rank; i++) {
+        if (given && !marked[i]) continue;
+        n->axes[n->count++] = i;
+        shape.dims[shape.rank++] = x.dims[i];
+    }
+    const orion_ir_value affine[] = {n->gamma, n->beta};
+    for (size_t i = 0; i < ORN_COUNT(affine); i++) {
+        if (affine[i].id == 0) continue;
+        orion_ir_type type = mil_raised_type(r, affine[i]);
+        if (orion_ir_type_equal(&type, &shape)) continue;
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE,
+                          "%s does not have the shape of the normalised axes",
+                          i == 0 ? "gamma" : "beta");
+    }
     return ORION_OK;
 }
 
-/* The op of the IR knows the last axis only; over others it is spelled out. */
-static orion_ir_value normalise(mil_raiser *r, orion_ir_value x, const int64_t *axes, size_t count,
-                                orion_ir_value gamma, orion_ir_value beta, double epsilon) {
-    orion_ir_type type = mil_raised_type(r, x);
-    bool marked[ORION_IR_RANK_MAX] = {false};
-    for (uint32_t i = 0; i < type.rank; i++) marked[i] = true;
-    for (size_t i = 0; i < count; i++) marked[axes[i]] = false;
-    orion_ir_value mean = orion_ir_reduce_mean(r->b, x, axes, count, 1);
-    orion_ir_value centred = orion_ir_sub(r->b, x, mean);
-    orion_ir_value square = orion_ir_mul(r->b, centred, centred);
-    orion_ir_value variance = orion_ir_reduce_mean(r->b, square, axes, count, 1);
+/* The op of the IR has gamma and beta and knows the last axis only; anything else is spelled out.
+ */
+static orion_ir_value normalise(mil_raiser *r, const norm *n) {
+    orion_ir_type type = mil_raised_type(r, n->x);
     orion_ir_dtype dtype = (orion_ir_dtype)type.dtype;
-    orion_ir_value shifted = orion_ir_add(r->b, variance, scalar(r, dtype, epsilon));
-    orion_ir_value unit = orion_ir_div(r->b, centred, orion_ir_sqrt(r->b, shifted));
-    gamma = insert_axes(r, gamma, marked, type.rank);
-    beta = insert_axes(r, beta, marked, type.rank);
-    return orion_ir_add(r->b, orion_ir_mul(r->b, unit, gamma), beta);
+    bool others[ORION_IR_RANK_MAX];
+    for (uint32_t i = 0; i < type.rank; i++) others[i] = true;
+    for (size_t i = 0; i < n->count; i++) others[n->axes[i]] = false;
+    orion_ir_value mean = orion_ir_reduce_mean(r->b, n->x, n->axes, n->count, 1);
+    orion_ir_value centred = orion_ir_sub(r->b, n->x, mean);
+    orion_ir_value square = orion_ir_mul(r->b, centred, centred);
+    orion_ir_value variance = orion_ir_reduce_mean(r->b, square, n->axes, n->count, 1);
+    orion_ir_value shifted = orion_ir_add(r->b, variance, scalar(r, dtype, n->epsilon));
+    orion_ir_value y = orion_ir_div(r->b, centred, orion_ir_sqrt(r->b, shifted));
+    if (n->gamma.id != 0) y = orion_ir_mul(r->b, y, insert_axes(r, n->gamma, others, type.rank));
+    if (n->beta.id != 0) y = orion_ir_add(r->b, y, insert_axes(r, n->beta, others, type.rank));
+    return y;
 }
 
 static orion_status mil_raise_layer_norm(mil_raiser *r, statement *s, orion_ir_op op,
                                          orion_ir_value *out) {
     static const char *const names[] = {"x", "axes", "gamma", "beta", "epsilon", NULL};
-    orion_ir_value in[3];
-    mil_ints list = {NULL, 0};
-    double epsilon = 1e-5;
-    bool given, marked[ORION_IR_RANK_MAX] = {false};
-    int64_t axes[ORION_IR_RANK_MAX];
-    size_t count = 0;
+    norm n = {.epsilon = 1e-5};
+    bool given;
     TRY(mil_only(r, s, names));
-    TRY(mil_operand(r, s, "x", false, &in[0]));
-    TRY(mil_float(r, s, "epsilon", &given, &epsilon));
-    TRY(mil_integers(r, s, "axes", &given, &list));
-    orion_ir_type x = mil_raised_type(r, in[0]), shape = {.dtype = x.dtype};
-    TRY(mark_axes(r, s, list, x.rank, marked));
-    for (uint32_t i = 0; i < x.rank; i++) {
-        if (given && !marked[i]) continue;
-        axes[count++] = i;
-        shape.dims[shape.rank++] = x.dims[i];
-    }
-    TRY(affine(r, s, "gamma", 1, &shape, &in[1]));
-    TRY(affine(r, s, "beta", 0, &shape, &in[2]));
-    if (count == 1 && axes[0] == (int64_t)x.rank - 1) {
-        orion_ir_attr attr = orion_ir_attr_float("epsilon", epsilon);
-        *out = orion_ir_build(r->b, op, in, 3, &attr, 1);
+    TRY(mil_operand(r, s, "x", false, &n.x));
+    TRY(mil_operand(r, s, "gamma", true, &n.gamma));
+    TRY(mil_operand(r, s, "beta", true, &n.beta));
+    TRY(mil_float(r, s, "epsilon", &given, &n.epsilon));
+    TRY(norm_axes(r, s, &n));
+    bool last = n.count == 1 && n.axes[0] == (int64_t)mil_raised_type(r, n.x).rank - 1;
+    if (!last || n.gamma.id == 0 || n.beta.id == 0) {
+        *out = normalise(r, &n);
         return ORION_OK;
     }
-    for (size_t i = 1; i < 3; i++) {
-        orion_ir_type type = mil_raised_type(r, in[i]);
-        if (orion_ir_type_equal(&type, &shape)) continue;
-        return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE,
-                          "%s does not have the shape of the normalised axes",
-                          i == 1 ? "gamma" : "beta");
-    }
-    *out = normalise(r, in[0], axes, count, in[1], in[2], epsilon);
+    orion_ir_value in[] = {n.x, n.gamma, n.beta};
+    orion_ir_attr attr = orion_ir_attr_float("epsilon", n.epsilon);
+    *out = orion_ir_build(r->b, op, in, ORN_COUNT(in), &attr, 1);
     return ORION_OK;
 }
 
