@@ -159,12 +159,16 @@ bool curve_add(curve *c, double step, double loss);
 /* Mean of the last `window` losses; NAN if there are none. */
 double curve_tail(const curve *c, size_t window);
 void curve_free(curve *c);
-/*
- * Write the curve as one self-contained SVG (atomically): raw losses, their moving average, and a
- * dashed line at `reference` with its label (NAN: none). False with a message on standard error.
- */
-bool curve_write_svg(const curve *c, const char *path, const char *title, double reference,
-                     const char *label);
+/* What stands around a curve. */
+typedef struct curve_text {
+    const char *title, *subtitle;
+    double final;     /* marked at the end */
+    double reference; /* a dashed line; NAN: none */
+    const char *reference_label;
+} curve_text;
+
+/* Write the curve as one self-contained SVG, atomically. False with a message on standard error. */
+bool curve_write_svg(const curve *c, const char *path, const curve_text *text);
 
 /* ---- the log of a training run (runlog.c) ---- */
 

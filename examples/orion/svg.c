@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The loss curve as one self-contained SVG: axes with round ticks, raw losses, moving average, a
+/* The loss curve as one self-contained SVG: axes with round ticks, raw losses, their moving mean, a
  * reference line. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli.h"
@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WIDTH = 760, HEIGHT = 420, LEFT = 64, RIGHT = 24, TOP = 48, BOTTOM = 48 };
+enum { WIDTH = 760, HEIGHT = 440, LEFT = 64, RIGHT = 24, TOP = 68, BOTTOM = 48 };
+/* A line has about so many points, however long the run was. */
+enum { LINE_POINTS = 1500 };
 
 bool curve_add(curve *c, double step, double loss) {
     if (c->count == c->capacity) {
@@ -74,17 +76,26 @@ static void write_escaped(FILE *out, const char *s) {
     }
 }
 
-static void write_axes(FILE *out, const frame *f, const char *title) {
+static void write_head(FILE *out, const char *title, const char *subtitle) {
     fprintf(out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-            "height=\"%d\" "
-            "font-family=\"system-ui,sans-serif\" font-size=\"12\">\n"
-            "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n"
-            "<text x=\"%d\" y=\"26\" font-size=\"16\" font-weight=\"600\">",
-            WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT);
+            "height=\"%d\" role=\"img\" font-family=\"system-ui,sans-serif\" font-size=\"12\">\n"
+            "<title>",
+            WIDTH, HEIGHT, WIDTH, HEIGHT);
     write_escaped(out, title);
-    fputs("</text>\n<g stroke=\"#e3e6ea\">\n", out);
-    double dy = tick_step(f->y1, 6), dx = tick_step(f->x1 - f->x0, 8);
+    fprintf(out,
+            "</title>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n"
+            "<text x=\"%d\" y=\"28\" font-size=\"16\" font-weight=\"600\">",
+            LEFT);
+    write_escaped(out, title);
+    fprintf(out, "</text>\n<text x=\"%d\" y=\"46\" fill=\"#555\">", LEFT);
+    write_escaped(out, subtitle);
+    fputs("</text>\n", out);
+}
+
+static void write_axes(FILE *out, const frame *f) {
+    double dy = tick_step(f->y1, 6), dx = fmax(1, tick_step(f->x1 - f->x0, 8));
+    fputs("<g stroke=\"#e3e6ea\">\n", out);
     for (double y = 0; y <= f->y1 * 1.0001; y += dy) {
         fprintf(out, "<path d=\"M%d %.1fH%d\"/>\n", LEFT, place_y(f, y), WIDTH - RIGHT);
     }
@@ -103,53 +114,80 @@ static void write_axes(FILE *out, const frame *f, const char *title) {
             (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, (TOP + HEIGHT - BOTTOM) / 2);
 }
 
-static void write_line(FILE *out, const frame *f, const curve *c, size_t window,
+/* Text that stays readable where it crosses a line. */
+static void write_label(FILE *out, double x, double y, const char *color, const char *text) {
+    fprintf(out,
+            "<text x=\"%.1f\" y=\"%.1f\" fill=\"%s\" text-anchor=\"end\" stroke=\"#fff\" "
+            "stroke-width=\"4\" paint-order=\"stroke\">",
+            x, y, color);
+    write_escaped(out, text);
+    fputs("</text>\n", out);
+}
+
+/*
+ * The losses as a line of means over up to `reach` points on either side, the same number on both
+ * so that the line does not lag behind, with one point in `stride` drawn. Both ends of the window
+ * only ever move forward, so one running sum serves the whole line.
+ */
+static void write_line(FILE *out, const frame *f, const curve *c, size_t reach, size_t stride,
                        const char *style) {
     fprintf(out, "<path fill=\"none\" %s d=\"", style);
     double sum = 0;
-    size_t in_window = 0;
+    size_t low = 0, high = 0; /* the sum is of [low, high) */
     for (size_t i = 0; i < c->count; i++) {
-        sum += c->losses[i];
-        if (++in_window > window) {
-            sum -= c->losses[i - window];
-            in_window--;
-        }
-        double mean = sum / (double)in_window;
-        fprintf(out, "%c%.1f %.1f", i == 0 ? 'M' : 'L', place_x(f, c->steps[i]), place_y(f, mean));
+        size_t sides = reach;
+        if (sides > i) sides = i;
+        if (sides > c->count - 1 - i) sides = c->count - 1 - i;
+        while (high < i + sides + 1) sum += c->losses[high++];
+        while (low < i - sides) sum -= c->losses[low++];
+        if (i % stride != 0 && i != c->count - 1) continue;
+        fprintf(out, "%c%.1f %.1f", i == 0 ? 'M' : 'L', place_x(f, c->steps[i]),
+                place_y(f, sum / (double)(high - low)));
     }
     fputs("\"/>\n", out);
 }
 
-static void write_svg(FILE *out, const curve *c, const char *title, double reference,
-                      const char *label) {
+static frame frame_of(const curve *c, double reference) {
     frame f = {.x0 = c->count ? c->steps[0] : 0, .x1 = c->count ? c->steps[c->count - 1] : 1};
-    if (f.x1 <= f.x0) f.x1 = f.x0 + 1;
+    if (f.x1 <= f.x0) { /* a lone point stands in the middle */
+        f.x0 -= 1;
+        f.x1 += 1;
+    }
     double top = isfinite(reference) ? reference : 0;
     for (size_t i = 0; i < c->count; i++) {
-        if (isfinite(c->losses[i]) && c->losses[i] > top) top = c->losses[i];
+        if (c->losses[i] > top) top = c->losses[i];
     }
     double dy = tick_step(top > 0 ? top : 1, 6);
     f.y1 = ceil((top > 0 ? top : 1) / dy) * dy;
-    write_axes(out, &f, title);
-    if (isfinite(reference)) {
-        fprintf(out,
-                "<path d=\"M%d %.1fH%d\" stroke=\"#b5651d\" stroke-dasharray=\"6 4\"/>\n"
-                "<text x=\"%d\" y=\"%.1f\" fill=\"#b5651d\" text-anchor=\"end\">",
-                LEFT, place_y(&f, reference), WIDTH - RIGHT, WIDTH - RIGHT,
-                place_y(&f, reference) - 6);
-        write_escaped(out, label);
-        fputs("</text>\n", out);
+    return f;
+}
+
+static void write_svg(FILE *out, const curve *c, const curve_text *text) {
+    frame f = frame_of(c, text->reference);
+    write_head(out, text->title, text->subtitle);
+    write_axes(out, &f);
+    size_t stride = c->count / LINE_POINTS + 1;
+    if (c->count != 0) {
+        write_line(out, &f, c, stride / 2, stride, "stroke=\"#9cc3e6\"");
+        write_line(out, &f, c, c->count / 80, stride, "stroke=\"#0b5cad\" stroke-width=\"2\"");
+    }
+    if (isfinite(text->reference)) {
+        double y = place_y(&f, text->reference);
+        fprintf(out, "<path d=\"M%d %.1fH%d\" stroke=\"#b5651d\" stroke-dasharray=\"6 4\"/>\n",
+                LEFT, y, WIDTH - RIGHT);
+        write_label(out, WIDTH - RIGHT, y - 6, "#9a5416", text->reference_label);
     }
     if (c->count != 0) {
-        write_line(out, &f, c, 1, "stroke=\"#9cc3e6\" stroke-width=\"1\"");
-        size_t window = c->count / 40 + 1;
-        write_line(out, &f, c, window, "stroke=\"#0b5cad\" stroke-width=\"2\"");
+        double x = place_x(&f, c->steps[c->count - 1]), y = place_y(&f, text->final);
+        char label[32];
+        snprintf(label, sizeof label, "%.3f", text->final);
+        fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\" fill=\"#0b5cad\"/>\n", x, y);
+        write_label(out, x, y - 10, "#0b5cad", label);
     }
     fputs("</svg>\n", out);
 }
 
-bool curve_write_svg(const curve *c, const char *path, const char *title, double reference,
-                     const char *label) {
+bool curve_write_svg(const curve *c, const char *path, const curve_text *text) {
     size_t length = strlen(path);
     char *temporary = malloc(length + 12);
     if (temporary == NULL) {
@@ -164,7 +202,7 @@ bool curve_write_svg(const curve *c, const char *path, const char *title, double
         mode_t mask = umask(0);
         umask(mask);
         fchmod(fd, 0666 & ~mask); /* mkstemp makes it private */
-        write_svg(out, c, title, reference, label);
+        write_svg(out, c, text);
         fine = !ferror(out);
         fine = fclose(out) == 0 && fine;
         fine = fine && rename(temporary, path) == 0;

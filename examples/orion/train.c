@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 enum {
-    STORY_TOKENS = 1 << 21,  /* of made-up stories: more than a short run reads */
-    SAMPLE_TOKENS = 120,     /* of the text shown now and then */
-    SUMMARY_STEPS = 20,      /* the final loss is the mean of so many */
+    STORY_TOKENS = 1 << 21, /* of made-up stories: more than a short run reads */
+    SAMPLE_TOKENS = 120,    /* of the text shown now and then */
+    SUMMARY_STEPS = 20, /* the final loss is the mean of so many, or of a tenth of a short run */
     EARLIER_MODELS_MAX = 999 /* kept beside a new one */
 };
 
@@ -265,15 +265,31 @@ static int open_files(training *t) {
     return t->json.file == NULL ? EXIT_FAILED : EXIT_DONE;
 }
 
+static size_t summary_window(const training *t) {
+    size_t tenth = t->losses.count / 10 + 1;
+    return tenth < SUMMARY_STEPS ? tenth : SUMMARY_STEPS;
+}
+
 /* Checkpoint and curve as of now. */
 static int save(training *t) {
     uint64_t position = orion_train_trainer_position(t->trainer);
     orion_status status = orion_train_trainer_save(t->trainer, t->model_path, t->s.diag);
     if (report(t->s.diag, status, t->model_path) != EXIT_DONE) return EXIT_FAILED;
     t->saved_at = position;
-    char label[64];
+    char label[64], subtitle[128], parameters[32];
     snprintf(label, sizeof label, "unigram entropy %.3f", t->entropy);
-    bool drawn = curve_write_svg(&t->losses, t->curve_path, "Training loss", t->entropy, label);
+    snprintf(subtitle, sizeof subtitle,
+             "%s parameters, step %" PRIu64 " of %" PRIu64 ", %u x %u tokens each",
+             format_count(parameters, (double)orion_train_model_elements(t->s.model)), position,
+             t->options.steps, t->options.batch * t->options.accumulation, t->options.length);
+    const curve_text text = {
+        .title = "Training loss",
+        .subtitle = subtitle,
+        .final = curve_tail(&t->losses, summary_window(t)),
+        .reference = t->entropy,
+        .reference_label = label,
+    };
+    bool drawn = curve_write_svg(&t->losses, t->curve_path, &text);
     return drawn ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -442,13 +458,13 @@ static void say_how_to_resume(const training *t, int argc, char **argv) {
 
 static bool summarize(training *t) {
     char duration[32];
-    double seconds = now_seconds() - t->started, loss = curve_tail(&t->losses, SUMMARY_STEPS);
-    size_t window = t->losses.count < SUMMARY_STEPS ? t->losses.count : SUMMARY_STEPS;
+    size_t window = summary_window(t);
+    double seconds = now_seconds() - t->started, loss = curve_tail(&t->losses, window);
     fprintf(stderr,
-            "final loss %.4f nats/token (mean of %zu steps), unigram entropy %.4f; %s\n"
+            "final loss %.4f nats/token (mean of %zu %s), unigram entropy %.4f; %s\n"
             "wrote %s, %s and %s\n",
-            loss, window, t->entropy, format_duration(duration, seconds), t->model_path,
-            t->curve_path, t->log_path);
+            loss, window, window == 1 ? "step" : "steps", t->entropy,
+            format_duration(duration, seconds), t->model_path, t->curve_path, t->log_path);
     record_begin(&t->json, "end");
     record_count(&t->json, "step", orion_train_trainer_position(t->trainer));
     record_number(&t->json, "final_loss", loss, 9);
