@@ -22,12 +22,6 @@ static orion_train_parameter parameter_of(const orion_train_model *m, size_t i) 
     return p;
 }
 
-static orion_train_model *random_model(const orion_train_model_config *config, uint64_t seed) {
-    orion_train_model *m = NULL;
-    assert_ok(orion_train_model_create_random(config, seed, NULL, NULL, &m), NULL);
-    return m;
-}
-
 static void test_defaults(void **state) {
     (void)state;
     orion_train_model *m = random_model(NULL, 1);

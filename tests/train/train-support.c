@@ -28,6 +28,35 @@ orion_train_model_config small_config(void) {
                                       .context = 32};
 }
 
+orion_train_model *random_model(const orion_train_model_config *config, uint64_t seed) {
+    orion_train_model *m = NULL;
+    assert_ok(orion_train_model_create_random(config, seed, NULL, NULL, &m), NULL);
+    return m;
+}
+
+/* All embeddings are ones, which the random layers hardly change, and so is the row of the output
+ * matrix that belongs to the token. The others are small. */
+orion_train_model *stubborn_model(int32_t token) {
+    orion_train_model_config c = small_config();
+    c.untied = 1;
+    test_dir dir;
+    test_dir_create(&dir);
+    const char *path = test_dir_file(&dir, "m.bin");
+    orion_train_model *m = random_model(&c, 1);
+    assert_ok(orion_train_model_save_llama2c(m, path, NULL), NULL);
+    orion_train_model_unref(&m);
+    size_t size, row = c.dim * sizeof(float), output = c.vocab * row;
+    char *bytes = test_read_file(path, &size);
+    const float one = 1;
+    for (size_t i = 0; i < c.vocab * c.dim; i++) memcpy(bytes + 28 + i * sizeof one, &one, 4);
+    memcpy(bytes + size - output + (size_t)token * row, bytes + 28, row);
+    test_write_file(path, bytes, size);
+    free(bytes);
+    assert_ok(orion_train_model_load_llama2c(path, NULL, NULL, &m), NULL);
+    test_dir_remove(&dir);
+    return m;
+}
+
 void assert_refused(orion_status status, orion_status expected, orion_diag *diag,
                     orion_message message, const char *part) {
     assert_int_equal(status, expected);

@@ -21,6 +21,12 @@ void bench_close(bench *b);
 /* dim 16, 2 layers, 4 heads of which 2 have keys, vocabulary of bytes, context 32. */
 orion_train_model_config small_config(void);
 
+/* A random model of that description. */
+orion_train_model *random_model(const orion_train_model_config *config, uint64_t seed);
+
+/* A model of small_config() that finds `token` likeliest, whatever came before. */
+orion_train_model *stubborn_model(int32_t token);
+
 /* The status is the one expected, and the diag says why; it is cleared. */
 void assert_refused(orion_status status, orion_status expected, orion_diag *diag,
                     orion_message message, const char *part);
