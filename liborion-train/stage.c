@@ -2,16 +2,23 @@
 /* A model's graph compiled for a device, ready to run. */
 #include "train-internal.h"
 
+orion_status train_stage_compile(const orion_ir_graph *graph, orion_ane_device *device,
+                                 orion_diag *diag, train_stage *out) {
+    *out = (train_stage){0};
+    orion_status status = orion_ane_program_compile_graph(device, graph, diag, &out->program);
+    if (status == ORION_OK) status = orion_ane_run_create(out->program, &out->run);
+    if (status != ORION_OK) train_stage_destroy(out);
+    return status;
+}
+
 orion_status train_stage_create(const orion_train_model *model,
                                 const orion_train_graph_options *options, orion_ane_device *device,
                                 orion_diag *diag, train_stage *out) {
     *out = (train_stage){0};
     orion_ir_graph *graph;
     TRY(orion_train_model_graph(model, options, &model->allocator, diag, &graph));
-    orion_status status = orion_ane_program_compile_graph(device, graph, diag, &out->program);
+    orion_status status = train_stage_compile(graph, device, diag, out);
     orion_ir_graph_destroy(&graph);
-    if (status == ORION_OK) status = orion_ane_run_create(out->program, &out->run);
-    if (status != ORION_OK) train_stage_destroy(out);
     return status;
 }
 

@@ -110,6 +110,9 @@ typedef struct train_stage {
 orion_status train_stage_create(const orion_train_model *model,
                                 const orion_train_graph_options *options, orion_ane_device *device,
                                 orion_diag *diag, train_stage *out);
+/* The same from a graph. */
+orion_status train_stage_compile(const orion_ir_graph *graph, orion_ane_device *device,
+                                 orion_diag *diag, train_stage *out);
 void train_stage_destroy(train_stage *stage);
 /* Make a tensor for a port and bind it. The caller owns *out_tensor, even if binding fails. */
 orion_status train_stage_tensor(const train_stage *stage, const char *port, orion_diag *diag,

@@ -154,18 +154,24 @@ bool orn_parse_f64(const char *s, size_t n, double *out) {
     return true;
 }
 
-bool orn_parse_i64(const char *s, size_t n, int64_t *out) {
-    size_t i = 0;
-    bool negative = n > 0 && s[0] == '-';
-    if (negative || (n > 0 && s[0] == '+')) i++;
-    if (i == n) return false;
+bool orn_parse_u64(const char *s, size_t n, uint64_t *out) {
     uint64_t v = 0;
-    for (; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (s[i] < '0' || s[i] > '9') return false;
         uint64_t digit = (uint64_t)(s[i] - '0');
         if (v > (UINT64_MAX - digit) / 10) return false;
         v = v * 10 + digit;
     }
+    if (n == 0) return false;
+    *out = v;
+    return true;
+}
+
+bool orn_parse_i64(const char *s, size_t n, int64_t *out) {
+    bool negative = n > 0 && s[0] == '-';
+    size_t sign = negative || (n > 0 && s[0] == '+');
+    uint64_t v;
+    if (!orn_parse_u64(s + sign, n - sign, &v)) return false;
     if (v > (uint64_t)INT64_MAX + (negative ? 1 : 0)) return false;
     *out = negative ? (int64_t)(0 - v) : (int64_t)v;
     return true;

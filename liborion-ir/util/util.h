@@ -108,6 +108,7 @@ size_t orn_format_f64(char *buf, double v);
 /* Parse all of s[0..n): decimal, hex float, inf, nan, with sign. False if anything else. */
 bool orn_parse_f64(const char *s, size_t n, double *out);
 bool orn_parse_i64(const char *s, size_t n, int64_t *out);
+bool orn_parse_u64(const char *s, size_t n, uint64_t *out); /* digits alone */
 
 /* ---- half precision (scalar; round to nearest even; NaN stays NaN, overflow gives inf) ---- */
 static inline uint32_t orn_f32_bits(float f) {
