@@ -247,10 +247,27 @@ uint32_t *ir_use_counts(const orion_ir_graph *g,
 /* ---- passes (pass.c, passes/<name>.c) ---- */
 typedef struct ir_pass {
     const char *name, *doc;
-    bool in_default; /* part of the "default" pipeline */
+    bool in_default; /* part of the "default" pipeline; pass.c says what such a pass must lower */
     orion_status (*run)(orion_ir_graph *g, orion_diag *diag, bool *changed);
 } ir_pass;
-extern const ir_pass ir_pass_dce, ir_pass_identity, ir_pass_cast, ir_pass_decompose;
+extern const ir_pass ir_pass_decompose, ir_pass_identity, ir_pass_cast, ir_pass_fold, ir_pass_cse,
+    ir_pass_dce;
+
+/*
+ * One walk in topological order that redirects values as it goes: operands of the visited node are
+ * the replacements already. Nodes put in front of it are visited next. At the end outputs and names
+ * are redirected and nodes whose results are all replaced are removed.
+ */
+typedef struct ir_sweep {
+    orion_ir_graph *g;
+    ir_replacements replacements;
+    void *ctx;    /* the pass's own */
+    bool changed; /* set it when a node is edited in place */
+} ir_sweep;
+typedef orion_status ir_visit(ir_sweep *s, orion_ir_node *n);
+orion_status ir_sweep_graph(orion_ir_graph *g, ir_visit *visit, void *ctx, bool *changed);
+/* Use `to` instead of the result `from` of the visited node from here on. */
+orion_status ir_sweep_replace(ir_sweep *s, uint32_t from, uint32_t to);
 
 /* ---- model ops (decompose.c) ---- */
 /*

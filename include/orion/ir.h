@@ -445,9 +445,10 @@ orion_ir_parse(const char *text, size_t length, const char *ORION_NULLABLE sourc
 typedef struct orion_ir_pass_options {
     size_t size;
     uint32_t verify_each; /**< 1: verify the graph after every pass */
-    uint32_t stress;      /**< 1: print and parse the graph between passes */
-    const orion_writer *ORION_NULLABLE
-        dump; /**< if set, the graph is printed there after every pass that changed it */
+    uint32_t stress;      /**< 1: print and parse the graph after every pass */
+    /** If set, the graph is printed there after every pass that changed it, under a comment that
+     * names the pass. */
+    const orion_writer *ORION_NULLABLE dump;
 } orion_ir_pass_options;
 
 /** Number of passes; docs/passes.md says what each does. */
@@ -457,12 +458,14 @@ ORION_API const char *ORION_NULLABLE orion_ir_pass_name(size_t i);
 /** One sentence about pass i. */
 ORION_API const char *ORION_NULLABLE orion_ir_pass_doc(size_t i);
 /**
- * Run a pipeline: pass names separated by commas, e.g. "decompose,identity,cast,dce", or "default"
- * (run to a fixpoint).
+ * Run a pipeline: names of passes between commas, e.g. "decompose,default,dce". "default" stands
+ * for the usual passes, repeated until none changes the graph; "" is no pass at all.
  * @param out_changed [out, optional] 1 if the graph changed
  * @return ORION_OK; ORION_ERROR_NOT_FOUND names the unknown pass (nothing is run);
- * ORION_ERROR_VERIFY if verify_each finds something; ORION_ERROR_NO_MEMORY (the graph is then valid
- * and equal in value, perhaps partly rewritten)
+ * ORION_ERROR_VERIFY if verify_each finds something; what the dump's writer returns;
+ * ORION_ERROR_INVALID_ARGUMENT if "decompose" would need a tensor beyond the limits;
+ * ORION_ERROR_ABI if the options are newer than the library; ORION_ERROR_NO_MEMORY. On failure the
+ * graph is valid and equal in value, perhaps partly rewritten.
  */
 ORION_API ORION_MUST_CHECK orion_status
 orion_ir_run_passes(orion_ir_graph *graph, const char *pipeline,
