@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random graphs: every op of the table, legal operands, small shapes. The same seed gives the same
+ * graph on every machine.
+ */
+#ifndef TEST_IR_RANDOM_GRAPH_H
+#define TEST_IR_RANDOM_GRAPH_H
+
+#include "op-support.h"
+
+enum {
+    /* Only f32, and only ops that are continuous and keep numbers moderate: for comparisons with a
+     * tolerance. */
+    RANDOM_TAME = 1,
+};
+
+enum { RANDOM_INPUTS_MAX = 8 };
+
+typedef struct random_graph {
+    orion_ir_graph *graph;
+    unsigned flags;
+    int64_t below[RANDOM_INPUTS_MAX]; /* by input: an index, to be drawn from 0..below-1; 0: any */
+} random_graph;
+
+/* A graph of about `nodes` ops; either few of its values are outputs, or all. */
+random_graph random_graph_make(uint64_t seed, size_t nodes, unsigned flags);
+/* Buffers for its inputs, also of a rewritten copy: passes keep the inputs. */
+op_buffers random_graph_inputs(const random_graph *r, uint64_t seed);
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* The pass driver, and what every pass must keep on random graphs. What each pass does to a graph
+ * is shown by the files of tests/golden/ir. */
+#include "graphs.h"
+#include "random-graph.h"
+
+#include <math.h>
+
+enum { GRAPHS = 400, NODES = 32 };
+
+static int run(orion_ir_graph *g, const char *pipeline, const orion_ir_pass_options *options) {
+    orion_diag *diag = NULL;
+    int changed = -1;
+    assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+    assert_ok(orion_ir_run_passes(g, pipeline, options, diag, &changed), diag);
+    assert_int_equal(orion_diag_count(diag), 0);
+    orion_diag_destroy(&diag);
+    return changed;
+}
+
+/* ---- the driver ---- */
+
+static const char chain[] = "oir 1\n"
+                            "graph @chain(%x: f32[2,3]) -> (%y) {\n"
+                            "  %0 = identity %x : f32[2,3]\n"
+                            "  %1 = reshape %0 {shape=[6]} : f32[6]\n"
+                            "  %2 = reshape %1 {shape=[2, 3]} : f32[2,3]\n"
+                            "  %y = relu %2 : f32[2,3]\n"
+                            "}\n";
+
+static void test_passes_have_names(void **state) {
+    (void)state;
+    static const char *const names[] = {"decompose", "identity", "cast", "fold", "cse", "dce"};
+    assert_int_equal(orion_ir_pass_count(), ORN_COUNT(names));
+    for (size_t i = 0; i < ORN_COUNT(names); i++) {
+        assert_string_equal(orion_ir_pass_name(i), names[i]);
+        assert_true(strlen(orion_ir_pass_doc(i)) > 10);
+        orion_ir_graph *g = graph_parse(chain);
+        run(g, names[i], NULL);
+        orion_ir_graph_destroy(&g);
+    }
+    assert_null(orion_ir_pass_name(ORN_COUNT(names)));
+    assert_null(orion_ir_pass_doc(ORN_COUNT(names)));
+}
+
+static void test_pipelines(void **state) {
+    (void)state;
+    orion_ir_graph *g = graph_parse(chain);
+    assert_int_equal(run(g, "", NULL), 0);
+    assert_int_equal(run(g, "cast,cse", NULL), 0);
+    assert_int_equal(run(g, "dce", NULL), 0);
+    assert_int_equal(run(g, "cast,identity", NULL), 1);
+    assert_int_equal(orion_ir_graph_node_count(g), 2);
+    assert_int_equal(run(g, "default", NULL), 1);
+    assert_int_equal(orion_ir_graph_node_count(g), 1);
+    assert_int_equal(run(g, "default", NULL), 0);
+    assert_int_equal(run(g, "decompose,default,dce", NULL), 0);
+    assert_int_equal(orion_ir_run_passes(g, "default", NULL, NULL, NULL), ORION_OK);
+    orion_ir_graph_destroy(&g);
+}
+
+static void test_unknown_pass_runs_nothing(void **state) {
+    (void)state;
+    static const char *const wrong[] = {"nope",          "dce,nope", "identity,", ",identity",
+                                        "identity,,dce", "defaul",   "defaults",  "identity "};
+    orion_ir_graph *g = graph_parse(chain);
+    for (size_t i = 0; i < ORN_COUNT(wrong); i++) {
+        orion_diag *diag = NULL;
+        int changed = -1;
+        assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+        assert_int_equal(orion_ir_run_passes(g, wrong[i], NULL, diag, &changed),
+                         ORION_ERROR_NOT_FOUND);
+        assert_diag(diag, ORION_MESSAGE_IR_PASS, "there is no pass");
+        assert_int_equal(changed, 0);
+        orion_diag_destroy(&diag);
+    }
+    char *text = graph_text(g);
+    assert_string_equal(text, chain);
+    free(text);
+    orion_ir_graph_destroy(&g);
+}
+
+static void test_dump(void **state) {
+    (void)state;
+    orion_buffer *buffer = NULL;
+    assert_int_equal(orion_buffer_create(NULL, &buffer), ORION_OK);
+    orion_writer writer = orion_buffer_writer(buffer);
+    orion_ir_pass_options options = {.size = sizeof options, .dump = &writer};
+    orion_ir_graph *g = graph_parse(chain);
+    run(g, "cast,identity,dce", &options);
+    assert_string_equal(orion_buffer_data(buffer), "# after identity\n"
+                                                   "oir 1\n"
+                                                   "graph @chain(%x: f32[2,3]) -> (%y) {\n"
+                                                   "  %0 = reshape %x {shape=[6]} : f32[6]\n"
+                                                   "  %y = relu %x : f32[2,3]\n"
+                                                   "}\n"
+                                                   "# after dce\n"
+                                                   "oir 1\n"
+                                                   "graph @chain(%x: f32[2,3]) -> (%y) {\n"
+                                                   "  %y = relu %x : f32[2,3]\n"
+                                                   "}\n");
+    orion_buffer_destroy(&buffer);
+    orion_ir_graph_destroy(&g);
+}
+
+static orion_status refuse(void *ctx, const void *bytes, size_t n) {
+    (void)ctx, (void)bytes, (void)n;
+    return ORION_ERROR_CANCELLED;
+}
+
+static void test_options(void **state) {
+    (void)state;
+    struct {
+        orion_ir_pass_options known;
+        uint64_t news;
+    } newer = {.known = {.size = sizeof newer}, .news = 0};
+    orion_writer writer = {.size = sizeof writer, .write = refuse};
+    orion_ir_pass_options options = {.size = sizeof options, .dump = &writer};
+    orion_ir_graph *g = graph_parse(chain);
+    int changed = -1;
+    newer.news = 1;
+    assert_int_equal(orion_ir_run_passes(g, "dce", &newer.known, NULL, &changed), ORION_ERROR_ABI);
+    assert_int_equal(changed, 0);
+    newer.news = 0;
+    assert_int_equal(run(g, "dce", &newer.known), 0);
+    assert_int_equal(orion_ir_run_passes(g, "default", &options, NULL, &changed),
+                     ORION_ERROR_CANCELLED);
+    assert_int_equal(changed, 0);
+    assert_graph_valid(g);
+    orion_ir_graph_destroy(&g);
+}
+
+/* What verify_each is for: a graph that a pass has broken. */
+static void test_verify_each(void **state) {
+    (void)state;
+    orion_ir_pass_options options = {.size = sizeof options, .verify_each = 1};
+    orion_ir_graph *g = graph_parse(chain);
+    orion_diag *diag = NULL;
+    assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+    ir_val(g, g->last->out)->type.dims[1] = 4;
+    assert_int_equal(orion_ir_run_passes(g, "dce", NULL, diag, NULL), ORION_OK);
+    assert_int_equal(orion_ir_run_passes(g, "dce", &options, diag, NULL), ORION_ERROR_VERIFY);
+    assert_diag(diag, ORION_MESSAGE_IR_RESULT_TYPE, "f32[2,4]");
+    orion_diag_destroy(&diag);
+    orion_ir_graph_destroy(&g);
+}
+
+/* A decomposition that needs a tensor beyond the limits fails; the graph stays whole. */
+static void test_decompose_beyond_limits(void **state) {
+    (void)state;
+    orion_ir_graph *g =
+        graph_parse("oir 1\n"
+                    "graph @g(%q: f16[1,1,16777216,1], %k: f16[1,1,16777216,1]) -> (%y) {\n"
+                    "  %y = attention %q, %k, %k : f16[1,1,16777216,1]\n"
+                    "}\n");
+    orion_diag *diag = NULL;
+    int changed = -1;
+    assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+    assert_int_equal(orion_ir_run_passes(g, "decompose", NULL, diag, &changed),
+                     ORION_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(changed, 0);
+    assert_diag(diag, ORION_MESSAGE_IR_SHAPE, "not legal");
+    assert_graph_valid(g);
+    assert_int_equal(run(g, "dce", NULL), 1);
+    assert_int_equal(orion_ir_graph_node_count(g), 1);
+    orion_diag_destroy(&diag);
+    orion_ir_graph_destroy(&g);
+}
+
+/* ---- random graphs ---- */
+
+static bool same_bits(double a, double b) {
+    return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
+}
+
+static bool near(double a, double b) {
+    return same_bits(a, b) || fabs(a - b) <= 1e-6 * (1 + fabs(b));
+}
+
+/* The rewritten graph still computes what the original did. */
+static void assert_same_function(const random_graph *before, const orion_ir_graph *after,
+                                 orion_ir_eval_mode mode, bool (*same)(double, double),
+                                 const char *pipeline, uint64_t seed) {
+    op_buffers in = random_graph_inputs(before, seed + 1000);
+    op_buffers want = op_eval(before->graph, mode, &in), got = op_eval(after, mode, &in);
+    assert_int_equal(want.count, got.count);
+    for (size_t i = 0; i < want.count; i++) {
+        assert_int_equal(want.elements[i], got.elements[i]);
+        for (size_t k = 0; k < want.elements[i]; k++) {
+            if (same(got.data[i][k], want.data[i][k])) continue;
+            char *text = graph_text(before->graph), *now = graph_text(after);
+            print_message("%s\nis after %s\n%s\n", text, pipeline, now);
+            free(text);
+            free(now);
+            fail_msg("seed %llu: output %zu element %zu was %.17g, is %.17g",
+                     (unsigned long long)seed, i, k, want.data[i][k], got.data[i][k]);
+        }
+    }
+    op_buffers_free(&in);
+    op_buffers_free(&want);
+    op_buffers_free(&got);
+}
+
+static void check_pipeline(const random_graph *r, const char *pipeline, orion_ir_eval_mode mode,
+                           bool (*same)(double, double), uint64_t seed) {
+    orion_ir_pass_options options = {.size = sizeof options, .verify_each = 1, .stress = seed & 1};
+    orion_ir_graph *g = NULL;
+    assert_int_equal(orion_ir_graph_clone(r->graph, NULL, &g), ORION_OK);
+    int changed = run(g, pipeline, &options);
+    char why[160];
+    const char *difference = graph_difference(r->graph, g, why, sizeof why);
+    if (changed == 0 && difference != NULL) fail_msg("%s hides a change: %s", pipeline, why);
+    assert_same_function(r, g, mode, same, pipeline, seed);
+    assert_round_trip(g);
+    orion_ir_graph_destroy(&g);
+}
+
+/* Passes that claim to keep every bit do. */
+static void test_exact_passes_on_random_graphs(void **state) {
+    (void)state;
+    static const char *const pipelines[] = {"identity", "cast", "fold", "cse", "dce", "default"};
+    for (uint64_t seed = 0; seed < GRAPHS; seed++) {
+        random_graph r = random_graph_make(seed, NODES, 0);
+        assert_graph_valid(r.graph);
+        assert_round_trip(r.graph);
+        for (size_t i = 0; i < ORN_COUNT(pipelines); i++) {
+            check_pipeline(&r, pipelines[i], ORION_IR_EVAL_ROUNDED, same_bits, seed);
+        }
+        orion_ir_graph_destroy(&r.graph);
+    }
+}
+
+/* Core ops compute what the model op did; and what the passes make of them is the same again. */
+static void test_decompose_on_random_graphs(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < GRAPHS; seed++) {
+        random_graph r = random_graph_make(seed, NODES, RANDOM_TAME);
+        check_pipeline(&r, "decompose", ORION_IR_EVAL_EXACT, near, seed);
+        run(r.graph, "decompose", NULL);
+        check_pipeline(&r, "default", ORION_IR_EVAL_ROUNDED, same_bits, seed);
+        orion_ir_graph_destroy(&r.graph);
+    }
+}
+
+/* After decompose there are core ops only; after default nothing is left for its passes. */
+static void test_passes_finish(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < GRAPHS; seed++) {
+        random_graph r = random_graph_make(seed, NODES, 0);
+        run(r.graph, "decompose", NULL);
+        ir_foreach_node (r.graph, n) assert_int_equal(ir_op_get(n->op)->info.is_model, 0);
+        assert_int_equal(run(r.graph, "decompose", NULL), 0);
+        run(r.graph, "default", NULL);
+        assert_int_equal(run(r.graph, "default", NULL), 0);
+        assert_int_equal(run(r.graph, "identity,cast,fold,cse,dce", NULL), 0);
+        orion_ir_graph_destroy(&r.graph);
+    }
+}
+
+/* The generator reaches every op, so the tests above do. */
+static void test_random_graphs_have_every_op(void **state) {
+    (void)state;
+    size_t seen[256] = {0};
+    for (uint64_t seed = 0; seed < GRAPHS; seed++) {
+        random_graph r = random_graph_make(seed, NODES, 0);
+        ir_foreach_node (r.graph, n) seen[n->op]++;
+        orion_ir_graph_destroy(&r.graph);
+    }
+    for (size_t i = 0; i < orion_ir_op_count(); i++) {
+        if (seen[orion_ir_op_at(i)->op] < 10) fail_msg("%s is rare", orion_ir_op_at(i)->name);
+    }
+}
+
+/* ---- out of memory ---- */
+
+static orion_status run_without_memory(oom_case *oom, void *ctx) {
+    const char *pipeline = ctx;
+    random_graph r = random_graph_make(42, NODES, 0);
+    orion_ir_graph *g = NULL;
+    int changed = -1;
+    assert_int_equal(orion_ir_graph_clone(r.graph, &oom->heap.allocator, &g), ORION_OK);
+    oom_arm(oom);
+    orion_status status = orion_ir_run_passes(g, pipeline, NULL, NULL, &changed);
+    oom_disarm(oom);
+    if (status != ORION_OK) assert_int_equal(changed, 0);
+    assert_graph_valid(g);
+    if (strstr(pipeline, "decompose") == NULL) {
+        assert_same_function(&r, g, ORION_IR_EVAL_ROUNDED, same_bits, pipeline, 42);
+    }
+    orion_ir_graph_destroy(&g);
+    orion_ir_graph_destroy(&r.graph);
+    return status;
+}
+
+static void test_no_memory(void **state) {
+    (void)state;
+    static char pipelines[][20] = {"identity", "cast",      "fold",   "cse",
+                                   "dce",      "decompose", "default"};
+    for (size_t i = 0; i < ORN_COUNT(pipelines); i++) {
+        oom_loop(pipelines[i], run_without_memory, pipelines[i]);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_passes_have_names),
+        cmocka_unit_test(test_pipelines),
+        cmocka_unit_test(test_unknown_pass_runs_nothing),
+        cmocka_unit_test(test_dump),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_verify_each),
+        cmocka_unit_test(test_decompose_beyond_limits),
+        cmocka_unit_test(test_exact_passes_on_random_graphs),
+        cmocka_unit_test(test_decompose_on_random_graphs),
+        cmocka_unit_test(test_passes_finish),
+        cmocka_unit_test(test_random_graphs_have_every_op),
+        cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
