@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* Every fallible function of liborion-mil with request 0, 1, 2 ... of memory failing. */
+#include "mil-support.h"
+
+/* Everything that allocates on the way to a graph and back. */
+static const char graph_text[] =
+    "oir 1\n"
+    "graph @main(%x: f32[2,3], %i: i32[2], %g: f32[3]) -> (%y, again = %y, %c, %x, same = %x) {\n"
+    "  %c = const 0.5 : f32[5,13]\n"
+    "  %mask = const [true, false] : bool[2,1]\n"
+    "  %0 = rms_norm %x, %g : f32[2,3]\n"
+    "  %1 = neg %0 : f32[2,3]\n"
+    "  %2 = gather %1, %i : f32[2,3]\n"
+    "  %3, %4 = split %2 {axis=1, sizes=[1, 2]} : f32[2,1], f32[2,2]\n"
+    "  %5 = concat %3, %4 {axis=1} : f32[2,3]\n"
+    "  %6 = pad %5 {before=[0, 0], after=[0, 0]} : f32[2,3]\n"
+    "  %7 = gelu %6 : f32[2,3]\n"
+    "  %8 = layer_norm %7, %g, %g : f32[2,3]\n"
+    "  %y = select %mask, %8, %x : f32[2,3]\n"
+    "}\n";
+
+/* And other people's words. */
+static const char foreign_text[] = MIL_PROGRAM(
+    "tensor<fp32, [2, 3]> x, tensor<int16, [2]> i, tensor<bool, [2, 3]> b",
+    "tensor<int32, [2]> at = const()[val = tensor<int32, [2]>([-1, 0])];\n"
+    "tensor<fp32, [2, 3]> a = gather(x = x, indices = i);\n"
+    "tensor<fp32, [2, 3]> c = gather(x = a, indices = at);\n"
+    "tensor<fp32, [2, 3]> d = layer_norm(x = c);\n"
+    "tensor<fp32, [2, 1, 3]> e = expand_dims(x = d, axes = [1]);\n"
+    "tensor<fp32, [2, 3]> f = squeeze(x = e);\n"
+    "tensor<fp32, [2, 2, 3]> g = stack(values = (f, x), axis = 1);\n"
+    "tensor<fp32, [2, 3]> h = slice_by_index(x = g, begin = [0, 1, 0], end = [0, 0, 0], end_mask = "
+    "[true, true, true], squeeze_mask = [false, true, false]);\n"
+    "tensor<fp32, [2, 1]> j, tensor<fp32, [2, 1]> k, tensor<fp32, [2, 1]> l = split(x = h, axis = "
+    "1, num_splits = 3);\n"
+    "tensor<fp32, [2, 2]> m = concat(values = (j, k), axis = 1);\n"
+    "tensor<fp32, [2, 2]> n = slice_by_size(x = m, begin = [0, 0], size = [-1, 2]);\n"
+    "tensor<fp32, [1, 2, 2]> o = expand_dims(x = n, axes = [0]);\n"
+    "tensor<fp32, [1, 2, 2]> p = scaled_dot_product_attention(query = o, key = o, value = o);\n"
+    "tensor<fp32, [1, 2, 2]> q = clip(x = p, alpha = 0, beta = 1);\n"
+    "tensor<fp32, [1, 2, 2]> r = rsqrt(x = q);\n"
+    "tensor<fp32, [1, 2, 2]> s = gelu(x = r, mode = \"SIGMOID_APPROXIMATION\");\n"
+    "tensor<bool, [1, 2, 2]> t = not_equal(x = s, y = s);\n"
+    "fp32 u = reduce_sum(x = s);\n"
+    "tensor<fp32, [1, 4]> v = reshape(x = s, shape = [1, -1]);\n",
+    "t, u, v, t");
+
+static orion_mil_program *parse_on(const test_heap *heap, const char *text) {
+    orion_mil_program *p;
+    assert_int_equal(orion_mil_parse(text, strlen(text), "x", NULL, &heap->allocator, NULL, &p),
+                     ORION_OK);
+    return p;
+}
+
+static orion_status parse(oom_case *oom, void *ctx) {
+    orion_mil_program *p;
+    const char *text = ctx;
+    oom_arm(oom);
+    orion_status status =
+        orion_mil_parse(text, strlen(text), "x", NULL, &oom->heap.allocator, NULL, &p);
+    oom_disarm(oom);
+    oom_output(oom, status, p);
+    orion_mil_program_destroy(&p);
+    return status;
+}
+
+static orion_status verify(oom_case *oom, void *ctx) {
+    orion_mil_program *p = parse_on(&oom->heap, ctx);
+    oom_arm(oom);
+    orion_status status = orion_mil_verify(p, NULL);
+    oom_disarm(oom);
+    orion_mil_program_destroy(&p);
+    return status;
+}
+
+static orion_status discard(void *ctx, const void *bytes, size_t n) {
+    (void)ctx;
+    (void)bytes;
+    (void)n;
+    return ORION_OK;
+}
+
+static orion_status print(oom_case *oom, void *ctx) {
+    orion_mil_program *p = parse_on(&oom->heap, ctx);
+    orion_writer writer = {.size = sizeof writer, .write = discard};
+    oom_arm(oom);
+    orion_status status = orion_mil_print(p, NULL, &writer);
+    oom_disarm(oom);
+    orion_mil_program_destroy(&p);
+    return status;
+}
+
+static orion_status lower(oom_case *oom, void *ctx) {
+    orion_ir_graph *graph;
+    orion_mil_program *p;
+    orion_mil_weights *w;
+    orion_mil_lower_options options = {.size = sizeof options, .dialect = *(uint32_t *)ctx};
+    assert_int_equal(orion_ir_parse(graph_text, strlen(graph_text), NULL, NULL, NULL, &graph),
+                     ORION_OK);
+    oom_arm(oom);
+    orion_status status = orion_mil_lower(graph, &options, &oom->heap.allocator, NULL, &p, &w);
+    oom_disarm(oom);
+    oom_output(oom, status, p);
+    oom_output(oom, status, w);
+    orion_mil_program_destroy(&p);
+    orion_mil_weights_destroy(&w);
+    orion_ir_graph_destroy(&graph);
+    return status;
+}
+
+static orion_status raise_own(oom_case *oom, void *ctx) {
+    orion_ir_graph *graph, *back;
+    orion_mil_program *p;
+    orion_mil_weights *w;
+    (void)ctx;
+    assert_int_equal(orion_ir_parse(graph_text, strlen(graph_text), NULL, NULL, NULL, &graph),
+                     ORION_OK);
+    assert_int_equal(orion_mil_lower(graph, NULL, &oom->heap.allocator, NULL, &p, &w), ORION_OK);
+    oom_arm(oom);
+    orion_status status = orion_mil_raise(p, w, NULL, NULL, &oom->heap.allocator, NULL, &back);
+    oom_disarm(oom);
+    oom_output(oom, status, back);
+    orion_ir_graph_destroy(&back);
+    orion_ir_graph_destroy(&graph);
+    orion_mil_program_destroy(&p);
+    orion_mil_weights_destroy(&w);
+    return status;
+}
+
+static orion_status raise_foreign(oom_case *oom, void *ctx) {
+    orion_ir_graph *graph;
+    orion_mil_program *p = parse_on(&oom->heap, ctx);
+    oom_arm(oom);
+    orion_status status = orion_mil_raise(p, NULL, NULL, NULL, &oom->heap.allocator, NULL, &graph);
+    oom_disarm(oom);
+    oom_output(oom, status, graph);
+    orion_ir_graph_destroy(&graph);
+    orion_mil_program_destroy(&p);
+    return status;
+}
+
+static void test_programs(void **state) {
+    (void)state;
+    uint32_t dialects[] = {ORION_MIL_IOS16, ORION_MIL_IOS18};
+    oom_loop("parse", parse, (void *)(uintptr_t)foreign_text);
+    oom_loop("verify", verify, (void *)(uintptr_t)foreign_text);
+    oom_loop("print", print, (void *)(uintptr_t)foreign_text);
+    oom_loop("lower to ios16", lower, &dialects[0]);
+    oom_loop("lower to ios18", lower, &dialects[1]);
+    oom_loop("raise", raise_own, NULL);
+    oom_loop("raise other people's", raise_foreign, (void *)(uintptr_t)foreign_text);
+}
+
+/* ---- weight files ---- */
+
+static orion_status writer_create(oom_case *oom, void *ctx) {
+    orion_mil_blob_writer *w;
+    (void)ctx;
+    oom_arm(oom);
+    orion_status status = orion_mil_blob_writer_create(NULL, &oom->heap.allocator, &w);
+    oom_disarm(oom);
+    oom_output(oom, status, w);
+    orion_mil_blob_writer_destroy(&w);
+    return status;
+}
+
+/* After 64 entries the tables of the writer grow too. */
+static orion_mil_blob_writer *full_writer(const test_heap *heap) {
+    orion_mil_blob_writer *w;
+    uint64_t offset;
+    assert_int_equal(orion_mil_blob_writer_create(NULL, &heap->allocator, &w), ORION_OK);
+    for (uint32_t i = 0; i < 64; i++)
+        assert_int_equal(orion_mil_blob_writer_add(w, ORION_MIL_INT32, &i, 4, 1, &offset),
+                         ORION_OK);
+    return w;
+}
+
+static orion_status writer_add(oom_case *oom, void *ctx) {
+    uint64_t offset = 1;
+    (void)ctx;
+    orion_mil_blob_writer *w = full_writer(&oom->heap);
+    oom_arm(oom);
+    orion_status status = orion_mil_blob_writer_add(w, ORION_MIL_UINT8, "new", 3, 3, &offset);
+    oom_disarm(oom);
+    if ((status == ORION_OK) != (offset != 0)) oom->mistake = "the offset is not 0";
+    if (orion_mil_blob_writer_count(w) != (status == ORION_OK ? 65 : 64))
+        oom->mistake = "the writer has changed";
+    orion_mil_blob_writer_destroy(&w);
+    return status;
+}
+
+static orion_status writer_finish(oom_case *oom, void *ctx) {
+    orion_blob *blob;
+    (void)ctx;
+    orion_mil_blob_writer *w = full_writer(&oom->heap);
+    oom_arm(oom);
+    orion_status status = orion_mil_blob_writer_finish(w, &blob);
+    oom_disarm(oom);
+    oom_output(oom, status, blob);
+    orion_blob_unref(&blob);
+    orion_mil_blob_writer_destroy(&w);
+    return status;
+}
+
+static orion_status writer_save(oom_case *oom, void *ctx) {
+    test_dir dir;
+    test_dir_create(&dir);
+    (void)ctx;
+    orion_mil_blob_writer *w = full_writer(&oom->heap);
+    oom_arm(oom);
+    orion_status status = orion_mil_blob_writer_save(w, test_dir_file(&dir, "w.bin"), NULL);
+    oom_disarm(oom);
+    orion_mil_blob_writer_destroy(&w);
+    test_dir_remove(&dir);
+    return status;
+}
+
+static orion_status weights_create(oom_case *oom, void *ctx) {
+    orion_mil_weights *w;
+    (void)ctx;
+    oom_arm(oom);
+    orion_status status = orion_mil_weights_create(&oom->heap.allocator, &w);
+    oom_disarm(oom);
+    oom_output(oom, status, w);
+    orion_mil_weights_destroy(&w);
+    return status;
+}
+
+static orion_status weights_add(oom_case *oom, void *ctx) {
+    orion_mil_weights *w;
+    orion_blob *blob;
+    (void)ctx;
+    assert_int_equal(orion_mil_weights_create(&oom->heap.allocator, &w), ORION_OK);
+    assert_int_equal(orion_blob_copy("x", 1, &oom->heap.allocator, &blob), ORION_OK);
+    oom_arm(oom);
+    orion_status status = orion_mil_weights_add(w, "w.bin", blob);
+    oom_disarm(oom);
+    if (orion_mil_weights_count(w) != (status == ORION_OK ? 1 : 0))
+        oom->mistake = "the weights have changed";
+    orion_blob_unref(&blob);
+    orion_mil_weights_destroy(&w);
+    return status;
+}
+
+static void test_weight_files(void **state) {
+    (void)state;
+    oom_loop("blob writer create", writer_create, NULL);
+    oom_loop("blob writer add", writer_add, NULL);
+    oom_loop("blob writer finish", writer_finish, NULL);
+    oom_loop("blob writer save", writer_save, NULL);
+    oom_loop("weights create", weights_create, NULL);
+    oom_loop("weights add", weights_add, NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_programs),
+        cmocka_unit_test(test_weight_files),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
