@@ -14,6 +14,8 @@
  */
 #include "eval-internal.h"
 
+#include <math.h>
+
 enum { FOLDED_ELEMENTS_MAX = 1 << 16 };
 
 typedef struct folder {
@@ -80,7 +82,11 @@ static orion_status put_result(ir_sweep *s, orion_ir_node *n, uint32_t id, const
     orion_blob *blob;
     TRY(orion_blob_copy(NULL, orion_ir_type_bytes(&type), &s->g->arena.allocator, &blob));
     void *bytes = (void *)(uintptr_t)orion_blob_data(blob); /* ours alone so far */
-    for (size_t i = 0; i < elements; i++) ir_store((orion_ir_dtype)type.dtype, bytes, i, data[i]);
+    for (size_t i = 0; i < elements; i++) {
+        /* The sign and payload of a computed NaN are the C library's whim. */
+        double v = isnan(data[i]) ? (double)NAN : data[i];
+        ir_store((orion_ir_dtype)type.dtype, bytes, i, v);
+    }
     orion_status status = put_constant(s, n, id, blob, 0);
     orion_blob_unref(&blob);
     return status;

@@ -18,6 +18,10 @@ static int run(orion_ir_graph *g, const char *pipeline, const orion_ir_pass_opti
     return changed;
 }
 
+static bool same_bits(double a, double b) {
+    return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
+}
+
 /* ---- the driver ---- */
 
 static const char chain[] = "oir 1\n"
@@ -167,11 +171,64 @@ static void test_decompose_beyond_limits(void **state) {
     orion_ir_graph_destroy(&g);
 }
 
-/* ---- random graphs ---- */
+/* ---- casts ---- */
 
-static bool same_bits(double a, double b) {
-    return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
+/* Every number of a 16-bit dtype, or as many bit patterns of a wider one. */
+static op_buffers all_numbers(const orion_ir_graph *g, orion_ir_dtype dtype) {
+    op_buffers in = op_inputs_of(g);
+    uint64_t seed = 5;
+    for (size_t i = 0; i < in.elements[0]; i++) {
+        unsigned char data[4];
+        uint64_t bits = orion_ir_dtype_bytes(dtype) == 4 ? test_random(&seed) : i;
+        ir_store_bits(dtype, data, 0, dtype == ORION_IR_BOOL ? bits & 1 : bits);
+        in.data[0][i] = ir_load(dtype, data, 0);
+    }
+    return in;
 }
+
+/* x -> B -> C for all pairs of dtypes, as outputs of one graph. */
+static orion_ir_graph *all_cast_pairs(orion_ir_dtype from) {
+    orion_ir_builder *b = NULL;
+    orion_ir_graph *g = NULL;
+    const int64_t n = (int64_t)1 << (orion_ir_dtype_bytes(from) == 1 ? 8 : 16);
+    assert_int_equal(orion_ir_builder_create("casts", NULL, &b), ORION_OK);
+    orion_ir_value x = orion_ir_input(b, "x", orion_ir_type_make(from, 1, &n));
+    for (int middle = ORION_IR_F32; middle <= ORION_IR_BOOL; middle++) {
+        orion_ir_value y = orion_ir_cast(b, x, (orion_ir_dtype)middle);
+        for (int to = ORION_IR_F32; to <= ORION_IR_BOOL; to++) {
+            char name[16];
+            snprintf(name, sizeof name, "y%d_%d", middle, to);
+            orion_ir_output(b, name, orion_ir_cast(b, y, (orion_ir_dtype)to));
+        }
+    }
+    assert_int_equal(orion_ir_builder_finish(&b, NULL, &g), ORION_OK);
+    return g;
+}
+
+static void test_cast_keeps_every_number(void **state) {
+    (void)state;
+    for (int from = ORION_IR_F32; from <= ORION_IR_BOOL; from++) {
+        orion_ir_graph *g = all_cast_pairs((orion_ir_dtype)from);
+        op_buffers in = all_numbers(g, (orion_ir_dtype)from);
+        op_buffers want = op_eval(g, ORION_IR_EVAL_ROUNDED, &in);
+        assert_int_equal(run(g, "cast", NULL), 1);
+        op_buffers got = op_eval(g, ORION_IR_EVAL_ROUNDED, &in);
+        for (size_t i = 0; i < want.count; i++) {
+            for (size_t k = 0; k < want.elements[i]; k++) {
+                if (same_bits(got.data[i][k], want.data[i][k])) continue;
+                fail_msg("%s: %g to %s was %g, is %g", orion_ir_dtype_name((orion_ir_dtype)from),
+                         in.data[0][k], orion_ir_graph_output_name(g, i), want.data[i][k],
+                         got.data[i][k]);
+            }
+        }
+        op_buffers_free(&in);
+        op_buffers_free(&want);
+        op_buffers_free(&got);
+        orion_ir_graph_destroy(&g);
+    }
+}
+
+/* ---- random graphs ---- */
 
 static bool near(double a, double b) {
     return same_bits(a, b) || fabs(a - b) <= 1e-6 * (1 + fabs(b));
@@ -310,6 +367,7 @@ int main(void) {
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_verify_each),
         cmocka_unit_test(test_decompose_beyond_limits),
+        cmocka_unit_test(test_cast_keeps_every_number),
         cmocka_unit_test(test_exact_passes_on_random_graphs),
         cmocka_unit_test(test_decompose_on_random_graphs),
         cmocka_unit_test(test_passes_finish),
