@@ -428,8 +428,8 @@ typedef struct orion_mil_lower_options {
  * materialised as a named const.
  * @param out_weights  [out] the weight files; empty if all constants are small
  * @return ORION_OK; ORION_ERROR_UNSUPPORTED for an unknown target; ORION_ERROR_INVALID_ARGUMENT for
- * an unknown dialect; ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY Ownership: the caller owns both;
- * neither keeps the graph.
+ * an unknown dialect or an empty weights_path; ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY
+ * Ownership: the caller owns both; neither keeps the graph.
  */
 ORION_API ORION_MUST_CHECK orion_status
 orion_mil_lower(const orion_ir_graph *graph, const orion_mil_lower_options *ORION_NULLABLE options,
