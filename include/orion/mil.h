@@ -100,8 +100,8 @@ typedef struct orion_mil_parse_options {
  * @param source  name shown in diagnostics, or NULL
  * @return ORION_OK; ORION_ERROR_SYNTAX with one diagnostic per error found (line, column, what was
  * expected and found); ORION_ERROR_BUDGET if the text is longer or deeper than the limits;
- * ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY Ownership: the caller owns the program, which keeps
- * nothing of `text`.
+ * ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY
+ * Ownership: the caller owns the program, which keeps nothing of `text`.
  */
 ORION_API ORION_MUST_CHECK orion_status
 orion_mil_parse(const char *text, size_t length, const char *ORION_NULLABLE source,
