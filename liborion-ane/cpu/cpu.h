@@ -165,8 +165,9 @@ void cpu_rope_frequencies(double theta, int64_t d, double *out);
 /* ---- attention -------------------------------------------------------------------------------
  *
  * q [B, H, T, D], k [B, G, S, D], v [B, G, S, E] -> y [B, H, T, E], last axes packed; query head h
- * reads head h*G/H.  Row t sees keys 0..position[t] if position is given, else 0..t+S-T if causal,
- * else all.  Work is proportional to the keys seen.  A row that sees none is 0.
+ * reads head h*G/H.  Row t sees keys 0..position[t] if position is given (all of them if that is
+ * past the last), else 0..t+S-T if causal, else all.  Work is proportional to the keys seen.  A row
+ * that sees none is 0.
  */
 typedef struct cpu_attention {
     int64_t batch, heads, groups, rows, keys, depth, value_depth;   /* B H G T S D E */
@@ -238,12 +239,12 @@ typedef struct cpu_kernels {
                  float *y); /* y = x ok with equal strides */
 
     size_t (*attention_scratch)(const cpu_attention *a, size_t workers);
-    /* position i32 [T], each in [0, S), or NULL */
+    /* position i32 [T], negative is out of range; or NULL */
     int64_t (*attention)(cpu_pool *pool, const cpu_attention *a, const float *q, const float *k,
                          const float *v, const int32_t *position, float *y, void *scratch);
 
     /*
-     * Mean over the rows whose target is not negative of -log softmax(logits)[target]; NaN if there
+     * Mean over the rows whose target is not negative of -log softmax(logits)[target]; 0 if there
      * is no such row.  logits [rows, classes] packed; scratch: rows floats.  A target of classes or
      * more is out of range.
      */
