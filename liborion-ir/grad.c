@@ -315,6 +315,8 @@ static orion_status differentiate(request *r, orion_ir_graph *copy, orion_diag *
     emit_outputs(&c, r);
     free_tables(&c, count);
     TRY(c.b.status);
+    bool changed = false;
+    TRY(ir_pass_dce.run(copy, diag, &changed));
     return orion_ir_verify(copy, diag);
 }
 

@@ -74,10 +74,12 @@ static size_t check_figures(const char *text, const orion_ir_graph *g, const op_
     return records;
 }
 
-static void check_mode(orion_ir_eval_mode mode, double absolute, double relative) {
+static void check_mode(const char *pipeline, orion_ir_eval_mode mode, double absolute,
+                       double relative) {
     size_t size;
     char *figures = test_read_file(test_source("ir/data/llama-layer.txt"), &size);
     orion_ir_graph *g = layer(), *grad = grad_graph(g, NULL);
+    assert_int_equal(orion_ir_run_passes(grad, pipeline, NULL, NULL, NULL), ORION_OK);
     op_buffers in = layer_inputs(g), out = op_eval(grad, mode, &in);
     assert_int_equal(check_figures(figures, grad, &out, absolute, relative), out.count);
     free(figures);
@@ -89,13 +91,21 @@ static void check_mode(orion_ir_eval_mode mode, double absolute, double relative
 
 static void test_pytorch(void **state) {
     (void)state;
-    check_mode(ORION_IR_EVAL_EXACT, 1e-10, 1e-7);
+    check_mode("", ORION_IR_EVAL_EXACT, 1e-10, 1e-7);
 }
 
 /* With every value rounded to f32. */
 static void test_pytorch_f32(void **state) {
     (void)state;
-    check_mode(ORION_IR_EVAL_ROUNDED, 1e-7, 1e-5);
+    check_mode("", ORION_IR_EVAL_ROUNDED, 1e-7, 1e-5);
+}
+
+/* After rewriting. Folded frequencies of rope are f32 numbers. */
+static void test_pytorch_after_passes(void **state) {
+    (void)state;
+    check_mode("default", ORION_IR_EVAL_EXACT, 1e-10, 1e-7);
+    check_mode("decompose,default", ORION_IR_EVAL_EXACT, 1e-8, 1e-6);
+    check_mode("decompose,default", ORION_IR_EVAL_ROUNDED, 1e-6, 1e-5);
 }
 
 static void test_differences(void **state) {
@@ -147,6 +157,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pytorch),
         cmocka_unit_test(test_pytorch_f32),
+        cmocka_unit_test(test_pytorch_after_passes),
         cmocka_unit_test(test_differences),
         cmocka_unit_test(test_shape_of_the_gradient),
     };

@@ -241,6 +241,43 @@ static void test_off_the_path(void **state) {
                &options);
 }
 
+/* What nobody reads is not there: the caller's dead node, and parts of rules that were not needed.
+ */
+static void test_no_dead_code(void **state) {
+    (void)state;
+    static const char *const wanted[] = {"beta"};
+    orion_ir_grad_options options = {
+        .size = sizeof options, .inputs = wanted, .input_count = 1, .seed = "s"};
+    orion_ir_graph *g = graph_parse("oir 1\n"
+                                    "graph @f(%x: f32[2,3], %gamma: f32[3], %beta: f32[3])"
+                                    " -> (%y) {\n"
+                                    "  %dead = exp %x : f32[2,3]\n"
+                                    "  %y = layer_norm %x, %gamma, %beta : f32[2,3]\n"
+                                    "}\n");
+    orion_ir_graph *grad = grad_graph(g, &options);
+    assert_int_equal(orion_ir_graph_node_count(grad), 2); /* layer_norm, reduce_sum */
+    orion_ir_graph_destroy(&grad);
+    orion_ir_graph_destroy(&g);
+}
+
+/* Model ops in core ops first: the rules of the core ops compose to those of the model ops. */
+static void test_decomposed(void **state) {
+    (void)state;
+    for (size_t i = 0; i < ORN_COUNT(op_cases); i++) {
+        const op_case *c = &op_cases[i];
+        if (orion_ir_op_from_name(c->op)->is_model == 0) continue;
+        print_message("%s(%s) %s\n", c->op, c->operands, c->attrs);
+        op_tensors operands = op_parse_tensors(c->operands);
+        orion_ir_graph *g = op_graph(c->op, &operands, c->attrs);
+        op_buffers in = op_inputs(g, &operands, 3);
+        orion_ir_grad_options options = {.size = sizeof options, .seed = "seed"};
+        assert_int_equal(orion_ir_run_passes(g, "decompose,default", NULL, NULL, NULL), ORION_OK);
+        check_gradients(g, &options, &in);
+        op_buffers_free(&in);
+        orion_ir_graph_destroy(&g);
+    }
+}
+
 /* A table used by embedding and, transposed, by the last product: both reach one cotangent. */
 static void test_tied_table(void **state) {
     (void)state;
@@ -492,6 +529,8 @@ int main(void) {
         cmocka_unit_test(test_output_is_an_input),
         cmocka_unit_test(test_unused_inputs),
         cmocka_unit_test(test_off_the_path),
+        cmocka_unit_test(test_no_dead_code),
+        cmocka_unit_test(test_decomposed),
         cmocka_unit_test(test_tied_table),
         cmocka_unit_test(test_attention_is_expanded_where_needed),
         cmocka_unit_test(test_second_order),
