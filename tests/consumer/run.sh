@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Builds strangers' programs with plain compilers and pkg-config: against the build tree and against
 # an installation.
-# usage: run.sh SOURCE_ROOT BUILD_DIR WORK_DIR SANITIZER LIBRARY_KIND MESON...
+# usage: run.sh SOURCE_ROOT BUILD_DIR WORK_DIR SANITIZER LIBRARY_KIND MESON
 set -u
 root=$1 build=$2 work=$3 sanitizer=$4 kind=$5
 shift 5
