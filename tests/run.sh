@@ -44,7 +44,7 @@ if [ -n "$mode" ] && [ -n "$wrapper" ]; then
 fi
 
 . "$root/tests/tools/packages.sh"
-need="meson ninja pkg-config gcc g++ clang python3 cmocka nettle jansson yaml-0.1 abidiff"
+need="meson ninja pkg-config gcc g++ clang make python3 cmocka nettle jansson yaml-0.1 abidiff"
 [ -z "$wrapper" ] || need="$need valgrind"
 [ "$locale" = 0 ] || need="$need locales"
 install_missing $need

@@ -18,8 +18,6 @@ apt_name() {
     ninja) echo ninja-build ;;
     gcc) echo gcc libc6-dev ;;
     cmocka) echo libcmocka-dev ;;
-    nettle) echo nettle-dev ;;
-    jansson) echo libjansson-dev ;;
     jansson) echo libjansson-dev ;;
     nettle) echo nettle-dev ;;
     yaml-0.1) echo libyaml-dev ;;
