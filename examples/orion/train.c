@@ -57,6 +57,7 @@ typedef struct training {
     orion_train_trainer *trainer;
     double entropy, started;
     uint64_t tokens, saved_at;
+    bool save_failed;
     char *model_path, *curve_path, *log_path;
     record json;
     curve losses;
@@ -273,6 +274,7 @@ static size_t summary_window(const training *t) {
 /* Checkpoint and curve as of now. */
 static int save(training *t) {
     uint64_t position = orion_train_trainer_position(t->trainer);
+    t->save_failed = true;
     orion_status status = orion_train_trainer_save(t->trainer, t->model_path, t->s.diag);
     if (report(t->s.diag, status, t->model_path) != EXIT_DONE) return EXIT_FAILED;
     t->saved_at = position;
@@ -289,8 +291,8 @@ static int save(training *t) {
         .reference = t->entropy,
         .reference_label = label,
     };
-    bool drawn = curve_write_svg(&t->losses, t->curve_path, &text);
-    return drawn ? EXIT_DONE : EXIT_FAILED;
+    t->save_failed = !curve_write_svg(&t->losses, t->curve_path, &text);
+    return t->save_failed ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* ---- the loop ---- */
@@ -490,7 +492,7 @@ static int train(training *t, int argc, char **argv) {
     code = run_steps(t);
     /* Also when a reader of standard output has gone or the log cannot be written. */
     bool unsaved = orion_train_trainer_position(t->trainer) != t->saved_at;
-    if (unsaved && save(t) != EXIT_DONE) return EXIT_FAILED;
+    if (unsaved && !t->save_failed && save(t) != EXIT_DONE) return EXIT_FAILED;
     if (code != EXIT_DONE) return code;
     if (!summarize(t)) return EXIT_FAILED;
     if (orion_train_trainer_position(t->trainer) >= t->options.steps) return EXIT_DONE;

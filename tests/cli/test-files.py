@@ -160,7 +160,8 @@ def nothing_to_learn_or_predict(folder):
     weights = write_llama2c(folder)
     refused(1, "train", "--data", empty, "--out", folder / "out", mentions=str(empty))
     refused(1, "eval", *weights, "--data", empty, mentions=str(empty))
-    separators = write_text(folder, "separators.txt", ["<|endoftext|>"], 5)
+    separators = folder / "separators.txt"
+    separators.write_text("<|endoftext|>\n" * 5)
     refused(1, "eval", *weights, "--data", separators, mentions=str(separators))
     none = folder / "none.bin"
     none.write_bytes(b"")
@@ -186,9 +187,7 @@ def prompts(folder):
     weights = write_llama2c(folder)
     for prompt in ("", " ", "ab", "\x01\x7f", "\u00e9\U0001f600"):
         result = good("generate", *weights, "--prompt", prompt, "--max-tokens", 1)
-        # Llama's tokenizer puts a blank before every text; here it is a token of its own.
-        start = b" " + prompt.encode() if prompt else b""
-        result.need(result.out.startswith(start), "the prompt is missing")
+        result.need(result.out.startswith(prompt.encode()), "the prompt is missing")
     refused(1, "generate", *weights, "--prompt", "a" * 500, mentions="ORN-")
 
 
@@ -224,7 +223,7 @@ def standard_output_that_is_full(folder):
             result.need(result.code == 1, "exit code 1 expected")
             words = "orion: cannot write to standard output: No space left on device"
             result.need(result.err.splitlines()[-1] == words, "no message")
-    assert (folder / "out/model.safetensors").exists(), "training did not save what it had"
+    assert not (folder / "out/model.safetensors").exists(), "it has trained for nobody"
 
 
 @case
@@ -259,7 +258,6 @@ def reader_that_goes_away(folder):
             os.close(writer)
         result.need(result.code == -signal.SIGPIPE, "not ended by SIGPIPE")
         result.need("cannot write" not in result.err, "a reader that goes away is no error")
-    good("generate", "--checkpoint", folder / "out/model.safetensors", "--max-tokens", 1)
 
 
 def with_small_files(limit):
@@ -275,7 +273,7 @@ def full_disk(folder):
     out = folder / "out"
     args = (*tiny_training(folder, steps=8), "--save-every", 2, "--out", out)
     result = refused(1, *args, preexec_fn=with_small_files(10000), lines=None)
-    result.need("model.safetensors" in result.err and "ORN-0003" in result.err, "not said")
+    result.need(result.err.count("ORN-0003") == 1 and "model.safetensors" in result.err, "not said")
     assert sorted(p.name for p in out.iterdir()) == ["log.jsonl"], sorted(out.iterdir())
 
     good(*args)
@@ -287,8 +285,10 @@ def full_disk(folder):
     assert names == {"log.jsonl", "loss.svg", "model.safetensors"}, names
     good(*more)
 
-    refused(1, *args[:-1], folder / "log", preexec_fn=with_small_files(500), lines=None,
-            mentions="cannot write " + str(folder / "log/log.jsonl"))
+    log = folder / "log"
+    refused(1, *tiny_training(folder), "--save-every", 0, "--out", log, lines=None,
+            mentions=f"cannot write {log}/log.jsonl: ", preexec_fn=with_small_files(300))
+    assert [p.name for p in log.iterdir()] == ["log.jsonl"]
 
 
 @case

@@ -104,9 +104,9 @@ def text_on_a_terminal(folder):
             "--seed", 1)
     code, received, _ = on_terminal(args, stdout_too=True)
     assert code == 0 and "\x1b" not in received, received
-    assert received.startswith(" a?[2Jb"), received
+    assert received.startswith("a?[2Jb"), received
     assert re.search(r"\r\n\d+ tokens?, [\d,]+ tokens/s\r\n$", received), received
-    assert good(*args).out.startswith(b" a\x1b[2Jb")
+    assert good(*args).out.startswith(b"a\x1b[2Jb")
 
 
 if __name__ == "__main__":

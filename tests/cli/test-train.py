@@ -192,6 +192,19 @@ def interrupted_and_resumed(folder):
 
 
 @case
+def reader_that_leaves(folder):
+    """When nobody reads the events any more, training saves and ends like other programs."""
+    out = folder / "out"
+    child = start(*tiny_training(folder, steps=2000), "--save-every", 0, "--out", out)
+    read_until(child, 3)
+    child.stdout.close()
+    err = child.stderr.read()
+    child.stderr.close()
+    assert child.wait(timeout=300) == -signal.SIGPIPE, err
+    good("generate", "--checkpoint", out / "model.safetensors", "--max-tokens", 1)
+
+
+@case
 def more_steps_later(folder):
     out = folder / "out"
     good(*tiny_training(folder, steps=4), "--out", out)
