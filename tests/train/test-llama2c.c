@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* llama2.c's weight files: written and read back, and every way in which one can be wrong. */
+#define _XOPEN_SOURCE 700
 #include "train-support.h"
 
+#include <dirent.h>
 #include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* A file in memory, and a diag. */
@@ -292,6 +296,41 @@ static void test_save_refusals(void **state) {
     file_close(&f);
 }
 
+static size_t count_files(const char *folder) {
+    size_t count = 0;
+    DIR *d = opendir(folder);
+    assert_non_null(d);
+    for (const struct dirent *e; (e = readdir(d)) != NULL;) count += e->d_name[0] != '.';
+    closedir(d);
+    return count;
+}
+
+/* The disk is full after 1000 bytes: the old file stays, and nothing else does. */
+static void test_full_disk(void **state) {
+    (void)state;
+    file f = save_small(0);
+    orion_train_model_config c = small_config();
+    orion_train_model *m = random_model(&c, 8);
+    const char *path = test_dir_file(&f.dir, "m.bin");
+    struct rlimit old, low;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    low = (struct rlimit){.rlim_cur = 1000, .rlim_max = old.rlim_max};
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    orion_status status = orion_train_model_save_llama2c(m, path, f.diag);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    signal(SIGXFSZ, handler);
+    assert_refused(status, ORION_ERROR_IO, f.diag, ORION_MESSAGE_FILE_UNWRITABLE, "m.bin");
+    assert_int_equal(count_files(f.dir.path), 1);
+    size_t size;
+    char *bytes = test_read_file(path, &size);
+    assert_int_equal(size, f.size);
+    assert_memory_equal(bytes, f.bytes, size);
+    free(bytes);
+    orion_train_model_unref(&m);
+    file_close(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip_tied), cmocka_unit_test(test_round_trip_untied),
@@ -299,7 +338,7 @@ int main(void) {
         cmocka_unit_test(test_header),          cmocka_unit_test(test_newer_format),
         cmocka_unit_test(test_values),          cmocka_unit_test(test_rotary_tables),
         cmocka_unit_test(test_noise),           cmocka_unit_test(test_files),
-        cmocka_unit_test(test_save_refusals),
+        cmocka_unit_test(test_save_refusals),   cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
