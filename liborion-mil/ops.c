@@ -39,12 +39,20 @@ static const struct {
 #include "mil-ops.def"
 };
 
+/* The table is in the order of the IR's op numbers; the test of all ops would notice if not. */
 const mil_row *mil_rows(orion_ir_op op, size_t *count) {
+    size_t low = 0, high = ORN_COUNT(rows);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (rows[middle].op < op) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
     *count = 0;
-    size_t i = 0;
-    while (i < ORN_COUNT(rows) && rows[i].op != op) i++;
-    while (i + *count < ORN_COUNT(rows) && rows[i + *count].op == op) ++*count;
-    return *count == 0 ? NULL : &rows[i];
+    while (low + *count < ORN_COUNT(rows) && rows[low + *count].op == op) ++*count;
+    return *count == 0 ? NULL : &rows[low];
 }
 
 const char *mil_op_name(orion_ir_op op, const char **hint) {
