@@ -2,6 +2,8 @@
 /* What the tests of liborion-train share. */
 #include "train-support.h"
 
+#include "util/util.h"
+
 bench bench_open(void) {
     bench b = {0};
     assert_int_equal(orion_diag_create(NULL, &b.diag), ORION_OK);
@@ -108,4 +110,42 @@ vocabulary vocabulary_begin(uint32_t longest) {
 void vocabulary_free(vocabulary *v) {
     free(v->bytes);
     *v = (vocabulary){0};
+}
+
+figures figures_open(const char *path) {
+    figures f = {.text = test_read_file(path, NULL)};
+    f.at = f.text;
+    return f;
+}
+
+void figures_close(figures *f) {
+    free(f->text);
+    *f = (figures){0};
+}
+
+const char *figures_word(figures *f) {
+    f->at += strspn(f->at, " \n");
+    while (*f->at == '#') {
+        f->at += strcspn(f->at, "\n");
+        f->at += strspn(f->at, " \n");
+    }
+    if (*f->at == '\0') return NULL;
+    char *word = f->at;
+    f->at += strcspn(f->at, " \n");
+    if (*f->at != '\0') *f->at++ = '\0';
+    return word;
+}
+
+void figures_expect(figures *f, const char *word) {
+    const char *actual = figures_word(f);
+    assert_non_null(actual);
+    assert_string_equal(actual, word);
+}
+
+double figures_number(figures *f) {
+    const char *word = figures_word(f);
+    double number = 0;
+    assert_non_null(word);
+    if (!orn_parse_f64(word, strlen(word), &number)) fail_msg("%s is no number", word);
+    return number;
 }

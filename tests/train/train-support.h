@@ -44,4 +44,17 @@ vocabulary vocabulary_begin(uint32_t longest);
 void vocabulary_add(vocabulary *v, const char *piece, size_t length, float score);
 void vocabulary_free(vocabulary *v);
 
+/* Recorded figures: a text of words and numbers. Lines that begin with # are left out. */
+typedef struct figures {
+    char *text, *at;
+} figures;
+figures figures_open(const char *path);
+void figures_close(figures *f);
+/* The next word; NULL behind the last. */
+const char *figures_word(figures *f);
+/* The next word must be this one. */
+void figures_expect(figures *f, const char *word);
+/* The next word must be a number; read the same in every locale. */
+double figures_number(figures *f);
+
 #endif
