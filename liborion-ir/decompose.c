@@ -183,7 +183,8 @@ static orion_ir_value decompose_rope(orion_ir_builder *b, const orion_ir_node *n
 
 /* ---- attention ---- */
 
-orion_ir_value ir_attention_mask(orion_ir_builder *b, const orion_ir_node *attention) {
+/* bool [T, S]: row t sees key s. No value if it sees all. */
+static orion_ir_value attention_mask(orion_ir_builder *b, const orion_ir_node *attention) {
     int64_t t = ir_type_of(b, ir_operand(attention, 0)).dims[2];
     int64_t s = ir_type_of(b, ir_operand(attention, 1)).dims[2];
     orion_ir_value last; /* key that a row sees */
@@ -224,7 +225,7 @@ orion_ir_value ir_expand_attention(orion_ir_builder *b, const orion_ir_node *n,
     q = ir_scale(b, q, scale == 0 ? 1 / sqrt((double)d) : scale);
     q = IR_RESHAPE(b, q, batch, groups, r * t, d);
     orion_ir_value score = orion_ir_matmul(b, q, k, 0, 1);
-    orion_ir_value mask = ir_attention_mask(b, n);
+    orion_ir_value mask = attention_mask(b, n);
     if (mask.id != 0) {
         if (r != 1) score = IR_RESHAPE(b, score, batch, groups, r, t, s);
         score = orion_ir_select(b, mask, score, ir_number(b, score, lowest(ir_dtype_of(b, q))));

@@ -54,9 +54,6 @@ orion_ir_value ir_join(orion_ir_builder *b, orion_ir_value x, orion_ir_value y, 
 
 /* ---- pieces of model ops that have a gradient rule and a decomposition ---- */
 
-/* bool [T, S]: row t sees key s of an attention with these rows and keys. No value if it sees all.
- */
-orion_ir_value ir_attention_mask(orion_ir_builder *b, const orion_ir_node *attention);
 /*
  * Attention in parts. With `whole_softmax` the softmax stays one model op, which is what autodiff
  * wants; else everything is core ops.

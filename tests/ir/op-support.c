@@ -133,16 +133,6 @@ orion_ir_graph *op_graph(const char *op, const op_tensors *operands, const char 
     return g;
 }
 
-void op_show(const orion_ir_graph *g) {
-    ir_foreach_node (g, n) {
-        char type[IR_TYPE_TEXT];
-        ir_format_type(type, &ir_val(g, n->out)->type);
-        print_message("  %%%u = %s", n->out, ir_op_get(n->op)->info.name);
-        for (uint32_t i = 0; i < n->n_in; i++) print_message(" %%%u", n->in[i]);
-        print_message(" : %s\n", type);
-    }
-}
-
 /* ---- numbers ---- */
 
 static void add_buffer(op_buffers *b, orion_ir_type type) {

@@ -64,7 +64,4 @@ op_buffers op_inputs(const orion_ir_graph *g, const op_tensors *operands, uint64
 /* Evaluate, or fail the test with the diagnostics. */
 op_buffers op_eval(const orion_ir_graph *g, orion_ir_eval_mode mode, const op_buffers *in);
 
-/* Print the nodes of a graph, for the reader of a failed test. */
-void op_show(const orion_ir_graph *g);
-
 #endif
