@@ -159,9 +159,11 @@ static bool ident(parser *p, const char *what, const char **out) {
          ? ((p)->stack.items[(p)->stack.count++] = (item), true)                                   \
          : out_of_memory(p))
 
-/* Move what lies on the stack above `mark` to the arena. */
+/* Move what lies on the stack above `mark` to the arena; an empty stack may have no memory yet. */
 #define POP(p, stack, mark, out)                                                                   \
-    (((out) = MIL_COPY((p)->program, (p)->stack.items + (mark), (p)->stack.count - (mark))),       \
+    (((out) =                                                                                      \
+          MIL_COPY((p)->program, (p)->stack.count == (mark) ? NULL : (p)->stack.items + (mark),    \
+                   (p)->stack.count - (mark))),                                                    \
      (p)->stack.count = (mark), (out) != NULL || out_of_memory(p))
 
 /* ---- numbers and strings ---- */
