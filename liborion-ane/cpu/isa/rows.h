@@ -37,7 +37,7 @@ INLINE float smaller(float a, float b) {
         acc0 = op(acc0, expression);                                                               \
     }                                                                                              \
     if (i < (n)) {                                                                                 \
-        vf x = v_load_else((p) + i, (n)-i, start);                                                 \
+        vf x = v_load_else((p) + i, (n)-i, filler);                                                \
         acc1 = op(acc1, expression);                                                               \
     }                                                                                              \
     return to_lane(op(op(acc0, acc1), op(acc2, acc3)))
