@@ -1,194 +1,160 @@
 /* SPDX-License-Identifier: MIT */
-/* The `cpu` back end: MIL text to a graph, the graph through the reference interpreter. */
+/*
+ * The `cpu` back end: MIL text to a graph, the graph to a plan, runs of the plan.
+ *
+ * A plan's steps address the workspace, constants and ports symbolically. A run owns a workspace
+ * and the resolved addresses; binding a tensor rewrites those of its port. Executing walks the
+ * steps and allocates nothing.
+ */
 #include "ane-internal.h"
-
-typedef struct cpu_code {
-    ane_code code;
-    ane_host host;
-    orion_ir_graph *graph;
-    orn_arena arena;
-} cpu_code;
-
-typedef struct cpu_run {
-    cpu_code *code;
-    orion_ane_tensor **tensors;
-    double **data;
-    double *memory;
-    size_t elements;
-} cpu_run;
+#include "cpu/plan.h"
 
 static orion_status cpu_open(const ane_host *host, orion_diag *diag, void **out_device) {
     (void)diag;
-    ane_host *copy = orn_alloc(&host->allocator, sizeof *copy);
-    if (copy == NULL) return ORION_ERROR_NO_MEMORY;
-    *copy = *host;
-    *out_device = copy;
+    cpu_device *d = orn_zalloc(&host->allocator, sizeof *d);
+    if (d == NULL) return ORION_ERROR_NO_MEMORY;
+    d->allocator = host->allocator;
+    d->kernels = cpu_kernels_for(cpu_features());
+    orion_status status = cpu_pool_create(&d->allocator, host->threads, &d->pool);
+    if (status != ORION_OK) {
+        orn_free(&host->allocator, d, sizeof *d);
+        return status;
+    }
+    *out_device = d;
     return ORION_OK;
 }
 
 static void cpu_close(void *device) {
-    ane_host host = *(ane_host *)device;
-    orn_free(&host.allocator, device, sizeof host);
+    cpu_device *d = device;
+    orion_allocator a = d->allocator;
+    cpu_pool_destroy(&d->pool);
+    orn_free(&a, d, sizeof *d);
 }
 
-static void cpu_release(ane_code *code) {
-    cpu_code *c = (cpu_code *)code;
-    ane_host host = c->host;
-    orion_ir_graph_destroy(&c->graph);
-    orn_arena_clear(&c->arena);
-    orn_free(&host.allocator, c, sizeof *c);
-}
-
-/* Text to a graph. */
-static orion_status read_graph(const ane_host *host, const orion_ane_source *source,
+/* Raising verifies the program; both report with line and op. */
+static orion_status read_graph(const orion_allocator *a, const orion_ane_source *source,
                                orion_diag *diag, orion_ir_graph **out_graph) {
     orion_mil_program *program;
-    TRY(orion_mil_parse(source->text, source->length, source->name, NULL, &host->allocator, diag,
-                        &program));
-    orion_status status = orion_mil_raise(program, source->weights, source->function, NULL,
-                                          &host->allocator, diag, out_graph);
+    TRY(orion_mil_parse(source->text, source->length, source->name, NULL, a, diag, &program));
+    orion_status status =
+        orion_mil_raise(program, source->weights, source->function, NULL, a, diag, out_graph);
     orion_mil_program_destroy(&program);
     return status;
 }
 
-/* 1 + index of the input that an output is after a slice_update; else 0. */
-static uint32_t updated_input(const orion_ir_graph *graph, orion_ir_value v) {
-    const orion_ir_node *n = orion_ir_value_node(graph, v);
-    if (n == NULL || orion_ir_node_op(n) != ORION_IR_OP_slice_update) return 0;
-    for (size_t i = 0; i < orion_ir_graph_input_count(graph); i++) {
-        if (orion_ir_graph_input(graph, i).id == orion_ir_node_input(n, 0).id) {
-            return (uint32_t)i + 1;
-        }
-    }
-    return 0;
-}
-
-static orion_status make_ports(cpu_code *c) {
-    size_t inputs = orion_ir_graph_input_count(c->graph);
-    size_t outputs = orion_ir_graph_output_count(c->graph);
-    c->code.input_count = inputs;
-    c->code.port_count = inputs + outputs;
-    c->code.ports = orn_arena_alloc(&c->arena, c->code.port_count * sizeof *c->code.ports);
-    if (c->code.ports == NULL) return ORION_ERROR_NO_MEMORY;
-    for (size_t i = 0; i < c->code.port_count; i++) {
-        orion_ane_port *port = &c->code.ports[i];
-        bool in = i < inputs;
-        orion_ir_value v =
-            in ? orion_ir_graph_input(c->graph, i) : orion_ir_graph_output(c->graph, i - inputs);
-        *port = (orion_ane_port){.size = sizeof *port,
-                                 .name = in ? orion_ir_value_name(c->graph, v)
-                                            : orion_ir_graph_output_name(c->graph, i - inputs),
-                                 .type = orion_ir_value_type(c->graph, v),
-                                 .is_output = !in};
-        port->bytes = orion_ir_type_bytes(&port->type);
-        ane_packed_strides(&port->type, port->strides);
-        if (!in) port->alias = updated_input(c->graph, v);
-    }
-    return ORION_OK;
-}
-
 static orion_status cpu_compile(void *device, const orion_ane_source *source, orion_diag *diag,
                                 ane_code **out_code) {
-    const ane_host *host = device;
-    cpu_code *c = orn_zalloc(&host->allocator, sizeof *c);
-    if (c == NULL) return ORION_ERROR_NO_MEMORY;
-    c->host = *host;
-    orn_arena_init(&c->arena, &host->allocator);
-    orion_status status = read_graph(host, source, diag, &c->graph);
-    if (status == ORION_OK) status = make_ports(c);
+    const cpu_device *d = device;
+    orion_ir_graph *graph;
+    cpu_plan *plan;
+    TRY(read_graph(&d->allocator, source, diag, &graph));
+    orion_status status = orion_ir_run_passes(graph, "default", NULL, diag, NULL);
     if (status != ORION_OK) {
-        cpu_release(&c->code);
+        orion_ir_graph_destroy(&graph);
         return status;
     }
-    c->code.stats = (orion_ane_program_stats){.size = sizeof c->code.stats,
-                                              .nodes = orion_ir_graph_node_count(c->graph),
-                                              .steps = 1,
-                                              .reference_steps = 1};
-    *out_code = &c->code;
+    TRY(cpu_plan_create(d, graph, diag, &plan));
+    *out_code = &plan->code;
     return ORION_OK;
+}
+
+static void cpu_release(ane_code *code) {
+    cpu_plan_destroy((cpu_plan *)code);
 }
 
 static void cpu_dispose(void *run) {
     cpu_run *r = run;
-    ane_host host = r->code->host;
-    size_t ports = r->code->code.port_count;
-    orn_free(&host.allocator, r->tensors, ports * sizeof *r->tensors);
-    orn_free(&host.allocator, r->data, ports * sizeof *r->data);
-    orn_free(&host.allocator, r->memory, r->elements * sizeof *r->memory);
-    orn_free(&host.allocator, r, sizeof *r);
+    const orion_allocator *a = &r->plan->device->allocator;
+    orn_free(a, r->tensors, r->plan->code.port_count * sizeof *r->tensors);
+    orn_free(a, r->at, r->plan->address_count * sizeof *r->at);
+    orn_free(a, r->memory, r->memory_bytes);
+    orn_free(a, r, sizeof *r);
 }
 
 static orion_status cpu_prepare(ane_code *code, void **out_run) {
-    cpu_code *c = (cpu_code *)code;
-    cpu_run *r = orn_zalloc(&c->host.allocator, sizeof *r);
+    const cpu_plan *plan = (const cpu_plan *)code;
+    const orion_allocator *a = &plan->device->allocator;
+    cpu_run *r = orn_zalloc(a, sizeof *r);
     if (r == NULL) return ORION_ERROR_NO_MEMORY;
-    r->code = c;
-    for (size_t i = 0; i < code->port_count; i++) {
-        r->elements += (size_t)orion_ir_type_elements(&code->ports[i].type);
-    }
-    r->tensors = orn_zalloc(&c->host.allocator, code->port_count * sizeof *r->tensors);
-    r->data = orn_zalloc(&c->host.allocator, code->port_count * sizeof *r->data);
-    r->memory = orn_zalloc(&c->host.allocator, r->elements * sizeof *r->memory);
-    if (r->tensors == NULL || r->data == NULL || r->memory == NULL) {
+    r->plan = plan;
+    r->memory_bytes = plan->workspace_bytes + plan->scratch_bytes;
+    r->tensors = orn_zalloc(a, code->port_count * sizeof *r->tensors);
+    r->at = orn_zalloc(a, plan->address_count * sizeof *r->at);
+    r->memory = orn_alloc_aligned(a, r->memory_bytes, CPU_SCRATCH_ALIGN);
+    if (r->tensors == NULL || r->at == NULL || r->memory == NULL) {
         cpu_dispose(r);
         return ORION_ERROR_NO_MEMORY;
     }
-    double *at = r->memory;
-    for (size_t i = 0; i < code->port_count; i++) {
-        r->data[i] = at;
-        at += orion_ir_type_elements(&code->ports[i].type);
+    memset(r->memory, 0, r->memory_bytes); /* page faults are taken here, not while executing */
+    for (size_t i = 0; i < plan->address_count; i++) {
+        const cpu_address *address = &plan->addresses[i];
+        if (address->place == CPU_PLACE_WORKSPACE) r->at[i] = r->memory + address->offset;
+        /* Kernels read constants through pointers that could be written through. */
+        if (address->place == CPU_PLACE_CONSTANT) r->at[i] = (void *)(uintptr_t)address->constant;
     }
     *out_run = r;
     return ORION_OK;
 }
 
 static void cpu_bind(void *run, size_t port, orion_ane_tensor *tensor) {
-    ((cpu_run *)run)->tensors[port] = tensor;
-}
-
-/* The oracle's element format is the double. */
-static double load(uint32_t dtype, const void *data, size_t i) {
-    switch (dtype) {
-    case ORION_IR_F32: return (double)((const float *)data)[i];
-    case ORION_IR_F16: return (double)orn_f32_from_f16(((const uint16_t *)data)[i]);
-    case ORION_IR_BF16: return (double)orn_f32_from_bf16(((const uint16_t *)data)[i]);
-    case ORION_IR_I32: return ((const int32_t *)data)[i];
-    case ORION_IR_U16: return ((const uint16_t *)data)[i];
-    case ORION_IR_I8: return ((const int8_t *)data)[i];
-    default: return ((const uint8_t *)data)[i];
+    cpu_run *r = run;
+    r->tensors[port] = tensor;
+    for (size_t i = 0; i < r->plan->address_count; i++) {
+        const cpu_address *address = &r->plan->addresses[i];
+        if (address->place == CPU_PLACE_PORT && address->port == port) {
+            r->at[i] = (char *)tensor->memory.data + address->offset;
+        }
     }
 }
 
-static void store(uint32_t dtype, void *data, size_t i, double v) {
-    switch (dtype) {
-    case ORION_IR_F32: ((float *)data)[i] = (float)v; break;
-    case ORION_IR_F16: ((uint16_t *)data)[i] = orn_f16_from_f64(v); break;
-    case ORION_IR_BF16: ((uint16_t *)data)[i] = orn_bf16_from_f32((float)v); break;
-    case ORION_IR_I32: ((int32_t *)data)[i] = (int32_t)v; break;
-    case ORION_IR_U16: ((uint16_t *)data)[i] = (uint16_t)v; break;
-    case ORION_IR_I8: ((int8_t *)data)[i] = (int8_t)v; break;
-    default: ((uint8_t *)data)[i] = (uint8_t)v; break;
+/* A step found an index out of range. */
+static orion_status bad_index(const cpu_run *r, const cpu_step *step, int64_t place,
+                              orion_diag *diag) {
+    const int32_t *indices = r->at[step->first + step->indices];
+    const char *op = orion_ir_op_find((orion_ir_op)step->op)->name;
+    ORN_ERROR(diag, IR_INDEX, step->subject == NULL ? op : step->subject,
+              "%s: index %d, number %lld of its indices, is outside [0, %lld)", op, indices[place],
+              (long long)place, (long long)step->limit);
+    return ORION_ERROR_INVALID_ARGUMENT;
+}
+
+cpu_context cpu_run_context(const cpu_run *run, orion_diag *diag) {
+    return (cpu_context){.kernels = run->plan->device->kernels,
+                         .pool = run->plan->device->pool,
+                         .scratch = run->memory + run->plan->workspace_bytes,
+                         .diag = diag};
+}
+
+static orion_status run_steps(const cpu_run *r, orion_diag *diag) {
+    cpu_context x = cpu_run_context(r, diag);
+    const cpu_step *step = r->plan->steps, *end = step + r->plan->step_count;
+    for (; step < end; step++) {
+        int64_t place = cpu_run_step(r, &x, step);
+        if (place == CPU_INDICES_OK) continue;
+        return place == CPU_STEP_FAILED ? x.status : bad_index(r, step, place, diag);
     }
+    return ORION_OK;
 }
 
 static orion_status cpu_execute(void *run, orion_diag *diag) {
     cpu_run *r = run;
-    const ane_code *code = &r->code->code;
-    for (size_t i = 0; i < code->input_count; i++) {
-        size_t n = (size_t)orion_ir_type_elements(&code->ports[i].type);
-        for (size_t k = 0; k < n; k++) {
-            r->data[i][k] = load(code->ports[i].type.dtype, r->tensors[i]->memory.data, k);
-        }
+    const ane_code *code = &r->plan->code;
+    orion_status status = ORION_OK;
+    size_t begun = 0;
+    for (; begun < code->port_count && status == ORION_OK; begun++) {
+        uint32_t access = code->ports[begun].is_output ? ORION_ANE_WRITE : ORION_ANE_READ;
+        status = ane_memory_begin(&r->tensors[begun]->memory, access);
     }
-    TRY(orion_ir_eval(r->code->graph, ORION_IR_EVAL_ROUNDED, (const double *const *)r->data,
-                      r->data + code->input_count, diag));
-    for (size_t i = code->input_count; i < code->port_count; i++) {
-        size_t n = (size_t)orion_ir_type_elements(&code->ports[i].type);
-        for (size_t k = 0; k < n; k++) {
-            store(code->ports[i].type.dtype, r->tensors[i]->memory.data, k, r->data[i][k]);
-        }
+    if (status == ORION_OK) {
+        status = run_steps(r, diag);
+    } else {
+        begun--; /* the last one did not begin */
     }
-    return ORION_OK;
+    while (begun-- > 0) {
+        uint32_t access = code->ports[begun].is_output ? ORION_ANE_WRITE : ORION_ANE_READ;
+        ane_memory_end(&r->tensors[begun]->memory, access);
+    }
+    return status;
 }
 
 const ane_backend ane_backend_cpu = {.id = ORION_ANE_BACKEND_CPU,
