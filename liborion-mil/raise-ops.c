@@ -603,7 +603,12 @@ static orion_status mil_raise_sdpa(mil_raiser *r, statement *s, orion_ir_op op,
     TRY(mil_only(r, s, names));
     for (size_t i = 0; i < 3; i++) TRY(mil_operand(r, s, names[i], false, &in[i]));
     TRY(mil_operand(r, s, "attn_mask", true, &mask));
-    orion_ir_type q = mil_raised_type(r, in[0]);
+    orion_ir_type q = mil_raised_type(r, in[0]), k = mil_raised_type(r, in[1]);
+    for (uint32_t i = 0; i + 2 < q.rank; i++) {
+        if (k.rank == q.rank && k.dims[i] == q.dims[i]) continue;
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE,
+                          "the dims of query and key before their last two must be equal");
+    }
     if (q.rank == 4 && mask.id == 0) {
         *out = orion_ir_build(r->b, ORION_IR_OP_attention, in, 3, NULL, 0);
         return ORION_OK;

@@ -100,6 +100,11 @@ static void test_equal_entries_are_stored_once(void **state) {
         assert_int_equal(a == b, keep == 0);
         assert_true(c != a && d != a && c != d);
         assert_int_equal(orion_mil_blob_writer_count(w), keep == 0 ? 3 : 4);
+        /* The same bytes are another entry with another dtype or number of elements. */
+        assert_int_equal(orion_mil_blob_writer_add(w, ORION_MIL_INT8, "abcd", 4, 4, &b), ORION_OK);
+        assert_int_equal(orion_mil_blob_writer_add(w, ORION_MIL_INT4, "ab", 2, 4, &c), ORION_OK);
+        assert_int_equal(orion_mil_blob_writer_add(w, ORION_MIL_INT4, "ab", 2, 3, &d), ORION_OK);
+        assert_true(b != a && c != d);
         orion_mil_blob_writer_destroy(&w);
     }
 }

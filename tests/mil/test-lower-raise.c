@@ -340,6 +340,39 @@ static void test_parameters_are_named_consts(void **state) {
     }
 }
 
+/* MIL's own attention has as many key heads as query heads, and came with ios18. */
+static void test_attention_of_mil(void **state) {
+    (void)state;
+    static const struct {
+        const char *graph;
+        uint32_t dialect;
+        const char *op;
+    } rows[] = {
+#define ATTENTION(heads, attrs)                                                                    \
+    GRAPH("%q: f32[1,4,2,6], %k: f32[1," heads ",3,6]", "%y",                                      \
+          "  %y = attention %q, %k, %k" attrs " : f32[1,4,2,6]\n")
+        {ATTENTION("4", ""), ORION_MIL_IOS18, "scaled_dot_product_attention("},
+        {ATTENTION("4", ""), ORION_MIL_IOS16, "orion_attention("},
+        {ATTENTION("2", ""), ORION_MIL_IOS18, "orion_attention("},
+        {ATTENTION("4", " {scale=0.5}"), ORION_MIL_IOS18, "orion_attention("},
+        {ATTENTION("4", " {causal=true}"), ORION_MIL_IOS18, "orion_attention("},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        orion_mil_lower_options options = {.size = sizeof options, .dialect = rows[i].dialect};
+        orion_ir_graph *graph = parse_graph(rows[i].graph);
+        orion_mil_program *program;
+        orion_mil_weights *weights;
+        assert_int_equal(orion_mil_lower(graph, &options, NULL, NULL, &program, &weights),
+                         ORION_OK);
+        char *text = print_mil(program, ORION_MIL_AS_IS);
+        if (strstr(text, rows[i].op) == NULL) fail_msg("no %s in %s", rows[i].op, text);
+        free(text);
+        orion_mil_program_destroy(&program);
+        orion_mil_weights_destroy(&weights);
+        orion_ir_graph_destroy(&graph);
+    }
+}
+
 /* ---- options, weights ---- */
 
 static void test_lower_options(void **state) {
@@ -448,6 +481,7 @@ int main(void) {
         cmocka_unit_test(test_every_case_computes_the_same),
         cmocka_unit_test(test_every_op_has_a_case),
         cmocka_unit_test(test_parameters_are_named_consts),
+        cmocka_unit_test(test_attention_of_mil),
         cmocka_unit_test(test_lower_options),
         cmocka_unit_test(test_large_constants_share_one_file),
         cmocka_unit_test(test_thousands_of_nodes),

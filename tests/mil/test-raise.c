@@ -154,6 +154,10 @@ static void test_shapes_in_other_words(void **state) {
              "squeeze_mask = [false, true]);\n",
              "y"),
         3, 6);
+    ASSERT_COMPUTES(
+        BODY("tensor<fp32, [2, 1]> y = slice_by_index(x = x, begin = [-9, 2], end = [9, 4]);\n",
+             "y"),
+        3, 6); /* indices past either end stop there */
     ASSERT_COMPUTES(BODY("tensor<fp32, [2, 1]> a, tensor<fp32, [2, 1]> m, tensor<fp32, [2, 1]> y = "
                          "split(x = x, axis = -1, num_splits = 3);\n",
                          "y"),
@@ -390,6 +394,10 @@ static void test_refusals(void **state) {
         {"fp32 y = matmul(x = x, y = x);", "y", TYPE, 4, 1, "matmul"},
         {"fp32 y = scaled_dot_product_attention(query = x, key = x, value = x);", "y", TYPE, 4, 1,
          "query has rank 2, not 3 or more"},
+        {"tensor<fp32, [2, 1, 3]> q = expand_dims(x = x, axes = [1]);\n"
+         "tensor<fp32, [1, 2, 3]> k = expand_dims(x = x, axes = [0]);\n"
+         "fp32 y = scaled_dot_product_attention(query = q, key = k, value = k);",
+         "y", TYPE, 6, 1, "the dims of query and key before their last two must be equal"},
         {"fp32 y = layer_norm(x = x, axes = [0], gamma = x);", "y", TYPE, 4, 1,
          "gamma does not have the shape of the normalised axes"},
         {"fp32 y = const();", "y", PARAMETER, 4, 1, "the attribute 'val' is missing"},
