@@ -140,6 +140,32 @@ static void test_options(void **state) {
     bench_close(&b);
 }
 
+/* Not a bit of the logits depends on the number of threads. */
+static void test_threads(void **state) {
+    (void)state;
+    int32_t tokens[CONTEXT];
+    float expected[2][300];
+    some_tokens(tokens, CONTEXT);
+    for (uint32_t threads = 1; threads <= 3; threads++) {
+        bench b = {0};
+        assert_int_equal(orion_diag_create(NULL, &b.diag), ORION_OK);
+        assert_ok(
+            orion_ane_device_open(orion_ane_device_options(.threads = threads), b.diag, &b.device),
+            b.diag);
+        orion_train_model_config c = {.size = sizeof c, .dim = 192, .layers = 2, .vocab = 300};
+        b.model = random_model(&c, 6);
+        make_generator(&b, 16);
+        for (size_t i = 0; i < 2; i++) { /* a piece and single tokens; then a single one */
+            assert_ok(orion_train_generator_feed(b.generator, tokens, i == 0 ? 19 : 1, b.diag),
+                      b.diag);
+            const float *logits = orion_train_generator_logits(b.generator);
+            if (threads == 1) memcpy(expected[i], logits, sizeof expected[i]);
+            assert_memory_equal(logits, expected[i], sizeof expected[i]);
+        }
+        bench_close(&b);
+    }
+}
+
 /* After creation and one run of each program, feeding takes no memory. */
 static void test_no_allocation(void **state) {
     (void)state;
@@ -325,11 +351,12 @@ static void test_vocabularies(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pieces_agree),      cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_feed_refusals),     cmocka_unit_test(test_options),
-        cmocka_unit_test(test_no_allocation),     cmocka_unit_test(test_stops),
-        cmocka_unit_test(test_silence),           cmocka_unit_test(test_seeds),
-        cmocka_unit_test(test_generate_refusals), cmocka_unit_test(test_vocabularies),
+        cmocka_unit_test(test_pieces_agree),  cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_feed_refusals), cmocka_unit_test(test_options),
+        cmocka_unit_test(test_threads),       cmocka_unit_test(test_no_allocation),
+        cmocka_unit_test(test_stops),         cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_seeds),         cmocka_unit_test(test_generate_refusals),
+        cmocka_unit_test(test_vocabularies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
