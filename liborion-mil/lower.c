@@ -12,20 +12,19 @@
 
 /* ---- names ---- */
 
-/* Words of the grammar that cannot be names. */
-static bool is_reserved(const char *name) {
-    return strcmp(name, "true") == 0 || strcmp(name, "false") == 0;
-}
-
-/* Names of the IR are names of MIL, so only words of the grammar and taken names change. */
+/* Names of the IR are names of MIL, but for words of the grammar, which get an @; the IR's names
+ * have none. Names that are taken get a number. */
 orion_status mil_unique_name(mil_lowering *l, const char *base, const char **out) {
-    TRY(mil_lower_intern(l, base, out));
-    size_t n = strlen(base);
-    const uint32_t *next = orn_map_get(&l->names, *out, n);
-    if (next == NULL && !is_reserved(base)) return orn_map_put(&l->names, *out, n, 1);
-    const char *key = *out;
-    uint32_t suffix = next == NULL ? 1 : *next;
     orn_text *t = &l->suffixed;
+    t->size = 0;
+    orn_text_printf(t, "%s%s", base, mil_is_word(base, strlen(base)) ? "@" : "");
+    TRY(orn_text_status(t));
+    TRY(mil_lower_intern(l, t->data, out));
+    const char *key = *out;
+    size_t n = t->size;
+    const uint32_t *next = orn_map_get(&l->names, key, n);
+    if (next == NULL) return orn_map_put(&l->names, key, n, 1);
+    uint32_t suffix = *next;
     do {
         t->size = 0;
         orn_text_printf(t, "%s_%u", key, (unsigned)suffix++);

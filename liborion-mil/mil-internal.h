@@ -162,6 +162,9 @@ const char *mil_hinted_name(const char *attribute);
 bool mil_is_alias(const char *attribute);
 /* Is it a name that lowering gives to a value without one? */
 bool mil_is_made_up(const char *name);
+/* A word of the grammar that cannot be a name; lowering puts an @ behind it, raising takes it away.
+ */
+bool mil_is_word(const char *name, size_t n);
 
 /* ---- print.c ---- */
 /* The shortest C99 hex float of v, e.g. 0x1.8p+1; inf, -inf, nan. buf >= 40; returns the length. */

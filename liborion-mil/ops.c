@@ -99,3 +99,7 @@ bool mil_is_made_up(const char *name) {
     size_t digits = *name == '_' ? strspn(name + 1, "0123456789") : 0;
     return digits != 0 && name[1 + digits] == '\0';
 }
+
+bool mil_is_word(const char *name, size_t n) {
+    return (n == 4 && memcmp(name, "true", n) == 0) || (n == 5 && memcmp(name, "false", n) == 0);
+}

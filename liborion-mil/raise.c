@@ -49,7 +49,7 @@ static orion_status builder_failed(mil_raiser *r, const orion_mil_statement *s) 
 
 /* ---- names ---- */
 
-enum { NAME_BYTES = 200 }; /* of a MIL name that are kept; suffixes come on top */
+enum { NAME_BYTES = 255, SUFFIX_BYTES = 12 }; /* the IR's limit; what a number may take of it */
 
 mil_raised *mil_find_name(mil_raiser *r, const char *name) {
     const uint32_t *at = orn_map_get(&r->names, name, strlen(name));
@@ -58,7 +58,9 @@ mil_raised *mil_find_name(mil_raiser *r, const char *name) {
 
 /* A MIL name without the bytes that names of the IR do not have. */
 static orion_status clean_name(mil_raiser *r, const char *mil_name, char **out) {
-    *out = orn_arena_strndup(&r->scratch, mil_name, ORN_MIN(strlen(mil_name), (size_t)NAME_BYTES));
+    size_t n = strlen(mil_name);
+    if (n != 0 && mil_name[n - 1] == '@' && mil_is_word(mil_name, n - 1)) n--;
+    *out = orn_arena_strndup(&r->scratch, mil_name, ORN_MIN(n, (size_t)NAME_BYTES));
     if (*out == NULL) return ORION_ERROR_NO_MEMORY;
     for (char *c = *out; *c != '\0'; c++) {
         bool good = (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || *c == '_' ||
@@ -73,15 +75,15 @@ static orion_status graph_name(mil_raiser *r, orn_map *taken, const char *mil_na
                                const char **out) {
     char *base, *other;
     TRY(clean_name(r, mil_name, &base));
-    size_t n = strlen(base);
+    size_t n = strlen(base), kept = ORN_MIN(n, (size_t)(NAME_BYTES - SUFFIX_BYTES));
     *out = base;
     const uint32_t *next = orn_map_get(taken, base, n);
     if (next == NULL) return orn_map_put(taken, base, n, 1);
-    *out = other = orn_arena_alloc(&r->scratch, n + 12);
+    *out = other = orn_arena_alloc(&r->scratch, kept + SUFFIX_BYTES);
     if (other == NULL) return ORION_ERROR_NO_MEMORY;
     uint32_t suffix = *next;
     do {
-        snprintf(other, n + 12, "%s_%u", base, (unsigned)suffix++);
+        snprintf(other, kept + SUFFIX_BYTES, "%.*s_%u", (int)kept, base, (unsigned)suffix++);
     } while (orn_map_get(taken, other, strlen(other)) != NULL);
     TRY(orn_map_put(taken, base, n, suffix));
     return orn_map_put(taken, other, strlen(other), 1);

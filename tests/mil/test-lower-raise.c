@@ -168,6 +168,9 @@ static const char *const cases[] = {
           "  %list = add %inf, %inf : f32[2,2]\n"
           "  %true = add %list, %inf : f32[2,2]\n"
           "  %tensor = softmax %true : f32[2,2]\n"),
+    GRAPH("%true: f32[2], %true_1: f32[2]", "%false, false_1 = %true, true_1_1 = %false",
+          "  %true_1_1 = add %true, %true_1 : f32[2]\n"
+          "  %false = exp %true_1_1 : f32[2]\n"),
     GRAPH("%x: f32[2]", "%y", /* nothing named but what must be */
           "  %0 = exp %x : f32[2]\n"
           "  %1 = neg %0 : f32[2]\n"
@@ -373,6 +376,30 @@ static void test_attention_of_mil(void **state) {
     }
 }
 
+/* Names as long as the IR allows come back; where two meet, the second is cut for its number. */
+static void test_long_names(void **state) {
+    (void)state;
+    char name[256], oir[2048], mil[2048];
+    memset(name, 'n', 255);
+    name[255] = '\0';
+    snprintf(oir, sizeof oir, GRAPH("%%%s: f32[2]", "%%y", "  %%y = exp %%%s : f32[2]\n"), name,
+             name);
+    orion_ir_graph *graph = parse_graph(oir), *back = there_and_back(graph, ways[0]);
+    assert_string_equal(orion_ir_value_name(back, orion_ir_graph_input(back, 0)), name);
+    orion_ir_graph_destroy(&graph);
+    orion_ir_graph_destroy(&back);
+
+    snprintf(mil, sizeof mil, MIL_PROGRAM("fp32 %s1, fp32 %s2, fp32 %s3", "", "%s1, %s2, %s3"),
+             name, name, name, name, name, name);
+    orion_mil_program *program = parse_mil(mil);
+    assert_int_equal(orion_mil_raise(program, NULL, NULL, NULL, NULL, NULL, &graph), ORION_OK);
+    assert_string_equal(orion_ir_value_name(graph, orion_ir_graph_input(graph, 0)), name);
+    strcpy(name + 243, "_2");
+    assert_string_equal(orion_ir_value_name(graph, orion_ir_graph_input(graph, 2)), name);
+    orion_ir_graph_destroy(&graph);
+    orion_mil_program_destroy(&program);
+}
+
 /* ---- options, weights ---- */
 
 static void test_lower_options(void **state) {
@@ -481,6 +508,7 @@ int main(void) {
         cmocka_unit_test(test_every_case_computes_the_same),
         cmocka_unit_test(test_every_op_has_a_case),
         cmocka_unit_test(test_parameters_are_named_consts),
+        cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_attention_of_mil),
         cmocka_unit_test(test_lower_options),
         cmocka_unit_test(test_large_constants_share_one_file),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every fallible function of liborion-mil with request 0, 1, 2 ... of memory failing. */
+/* Texts and graphs that take many paths, with request 0, 1, 2 ... of memory failing on each;
+ * tests/oom has every function once. */
 #include "mil-support.h"
 
 /* Everything that allocates on the way to a graph and back. */
@@ -151,111 +152,7 @@ static void test_programs(void **state) {
     oom_loop("raise other people's", raise_foreign, (void *)(uintptr_t)foreign_text);
 }
 
-/* ---- weight files ---- */
-
-static orion_status writer_create(oom_case *oom, void *ctx) {
-    orion_mil_blob_writer *w;
-    (void)ctx;
-    oom_arm(oom);
-    orion_status status = orion_mil_blob_writer_create(NULL, &oom->heap.allocator, &w);
-    oom_disarm(oom);
-    oom_output(oom, status, w);
-    orion_mil_blob_writer_destroy(&w);
-    return status;
-}
-
-/* After 64 entries the tables of the writer grow too. */
-static orion_mil_blob_writer *full_writer(const test_heap *heap) {
-    orion_mil_blob_writer *w;
-    uint64_t offset;
-    assert_int_equal(orion_mil_blob_writer_create(NULL, &heap->allocator, &w), ORION_OK);
-    for (uint32_t i = 0; i < 64; i++)
-        assert_int_equal(orion_mil_blob_writer_add(w, ORION_MIL_INT32, &i, 4, 1, &offset),
-                         ORION_OK);
-    return w;
-}
-
-static orion_status writer_add(oom_case *oom, void *ctx) {
-    uint64_t offset = 1;
-    (void)ctx;
-    orion_mil_blob_writer *w = full_writer(&oom->heap);
-    oom_arm(oom);
-    orion_status status = orion_mil_blob_writer_add(w, ORION_MIL_UINT8, "new", 3, 3, &offset);
-    oom_disarm(oom);
-    if ((status == ORION_OK) != (offset != 0)) oom->mistake = "the offset is not 0";
-    if (orion_mil_blob_writer_count(w) != (status == ORION_OK ? 65 : 64))
-        oom->mistake = "the writer has changed";
-    orion_mil_blob_writer_destroy(&w);
-    return status;
-}
-
-static orion_status writer_finish(oom_case *oom, void *ctx) {
-    orion_blob *blob;
-    (void)ctx;
-    orion_mil_blob_writer *w = full_writer(&oom->heap);
-    oom_arm(oom);
-    orion_status status = orion_mil_blob_writer_finish(w, &blob);
-    oom_disarm(oom);
-    oom_output(oom, status, blob);
-    orion_blob_unref(&blob);
-    orion_mil_blob_writer_destroy(&w);
-    return status;
-}
-
-static orion_status writer_save(oom_case *oom, void *ctx) {
-    test_dir dir;
-    test_dir_create(&dir);
-    (void)ctx;
-    orion_mil_blob_writer *w = full_writer(&oom->heap);
-    oom_arm(oom);
-    orion_status status = orion_mil_blob_writer_save(w, test_dir_file(&dir, "w.bin"), NULL);
-    oom_disarm(oom);
-    orion_mil_blob_writer_destroy(&w);
-    test_dir_remove(&dir);
-    return status;
-}
-
-static orion_status weights_create(oom_case *oom, void *ctx) {
-    orion_mil_weights *w;
-    (void)ctx;
-    oom_arm(oom);
-    orion_status status = orion_mil_weights_create(&oom->heap.allocator, &w);
-    oom_disarm(oom);
-    oom_output(oom, status, w);
-    orion_mil_weights_destroy(&w);
-    return status;
-}
-
-static orion_status weights_add(oom_case *oom, void *ctx) {
-    orion_mil_weights *w;
-    orion_blob *blob;
-    (void)ctx;
-    assert_int_equal(orion_mil_weights_create(&oom->heap.allocator, &w), ORION_OK);
-    assert_int_equal(orion_blob_copy("x", 1, &oom->heap.allocator, &blob), ORION_OK);
-    oom_arm(oom);
-    orion_status status = orion_mil_weights_add(w, "w.bin", blob);
-    oom_disarm(oom);
-    if (orion_mil_weights_count(w) != (status == ORION_OK ? 1 : 0))
-        oom->mistake = "the weights have changed";
-    orion_blob_unref(&blob);
-    orion_mil_weights_destroy(&w);
-    return status;
-}
-
-static void test_weight_files(void **state) {
-    (void)state;
-    oom_loop("blob writer create", writer_create, NULL);
-    oom_loop("blob writer add", writer_add, NULL);
-    oom_loop("blob writer finish", writer_finish, NULL);
-    oom_loop("blob writer save", writer_save, NULL);
-    oom_loop("weights create", weights_create, NULL);
-    oom_loop("weights add", weights_add, NULL);
-}
-
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_programs),
-        cmocka_unit_test(test_weight_files),
-    };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_programs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
