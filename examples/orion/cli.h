@@ -97,6 +97,8 @@ typedef struct record {
     size_t size;
 } record;
 
+/* Length of the UTF-8 sequence at s, or 0 if it is not one (cut short, overlong, a surrogate). */
+size_t utf8_length(const char *s, size_t n);
 /* {"event": event, ... */
 void record_begin(record *r, const char *event);
 /* Text; bytes that are not UTF-8 become U+FFFD. */

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Length of the UTF-8 sequence at s, or 0 if it is not one (cut short, overlong, a surrogate). */
-static size_t utf8_length(const unsigned char *s, size_t n) {
+size_t utf8_length(const char *bytes, size_t n) {
     static const struct {
         unsigned char mask, lead, length;
         uint32_t least;
     } forms[] = {
         {0x80, 0, 1, 0}, {0xe0, 0xc0, 2, 0x80}, {0xf0, 0xe0, 3, 0x800}, {0xf8, 0xf0, 4, 0x10000}};
-    for (size_t f = 0; f < sizeof forms / sizeof forms[0]; f++) {
+    const unsigned char *s = (const unsigned char *)bytes;
+    for (size_t f = 0; n != 0 && f < sizeof forms / sizeof forms[0]; f++) {
         if ((s[0] & forms[f].mask) != forms[f].lead) continue;
         size_t length = forms[f].length;
         if (length > n) return 0;
@@ -30,8 +30,7 @@ static size_t utf8_length(const unsigned char *s, size_t n) {
     return 0;
 }
 
-static void put_string(FILE *f, const char *bytes, size_t n) {
-    const unsigned char *s = (const unsigned char *)bytes;
+static void put_string(FILE *f, const char *s, size_t n) {
     fputc('"', f);
     while (n != 0) {
         size_t length = utf8_length(s, n);
@@ -42,8 +41,8 @@ static void put_string(FILE *f, const char *bytes, size_t n) {
             fprintf(f, "\\%c", s[0]);
         } else if (s[0] == '\n') {
             fputs("\\n", f);
-        } else if (s[0] < 0x20) {
-            fprintf(f, "\\u%04x", s[0]);
+        } else if (length == 1 && s[0] < 0x20) {
+            fprintf(f, "\\u%04x", (unsigned)s[0]);
         } else {
             fwrite(s, 1, length, f);
         }

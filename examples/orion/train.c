@@ -378,6 +378,20 @@ static int on_sample_piece(void *ctx, const char *bytes, size_t n, int32_t token
     return interrupted();
 }
 
+/* For one line of a terminal: blanks for line ends and control characters, '?' for bytes that are
+ * not UTF-8. */
+static void make_printable(char *s, size_t n) {
+    for (size_t length; n != 0; s += length, n -= length) {
+        length = utf8_length(s, n);
+        if (length == 0) {
+            *s = '?';
+            length = 1;
+        } else if (length == 1 && ((unsigned char)*s < 0x20 || *s == 0x7f)) {
+            *s = ' ';
+        }
+    }
+}
+
 /* Show on one line what the model writes now. */
 static int sample(training *t, uint64_t step) {
     session *s = &t->s;
@@ -400,10 +414,7 @@ static int sample(training *t, uint64_t step) {
     record_begin(&t->json, "sample");
     record_count(&t->json, "step", step);
     record_text(&t->json, "text", text.bytes, text.size);
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char c = (unsigned char)text.bytes[i];
-        if (c < 0x20 || c == 0x7f) text.bytes[i] = ' ';
-    }
+    make_printable(text.bytes, text.size);
     progress_clear(&t->bar);
     fprintf(stderr, "  step %" PRIu64 ": %.*s\n", step, (int)text.size, text.bytes);
     return end_record(t) ? EXIT_DONE : EXIT_FAILED;
