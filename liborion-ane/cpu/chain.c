@@ -401,7 +401,7 @@ static void copy_ports(compiler *c) {
     const cpu_chain_desc *d = c->desc;
     for (size_t i = 0; i < d->n_inputs; i++) {
         cpu_chain_port *port = &c->chain->inputs[i];
-        port->access = CPU_ACCESS_BLOCK;
+        port->access = CPU_ACCESS_PINNED;
         port->dtype = (orion_ir_dtype)d->inputs[i].dtype;
         memcpy(port->strides, d->inputs[i].strides, sizeof port->strides);
     }
@@ -439,7 +439,8 @@ static orion_status compile(compiler *c) {
     copy_ports(c);
     ports all = {chain->inputs, chain->n_inputs + chain->n_outputs};
     collapse(chain->dims, &chain->rank, chain->reduces, &all);
-    /* Once with everything in registers, to know how many there are at most. */
+    /* Once with everything in registers and inputs there all the time, which no choice of accesses
+     * can exceed: the number decides the size of a block, and that the accesses. */
     if (!place(c)) return ORION_ERROR_UNSUPPORTED;
     shape_blocks(chain);
     choose_inputs(c);

@@ -103,7 +103,9 @@ INLINE vf v_quarter_sine(vf r, vi n) {
     vf s = V_POLY(square, -0x1.555556p-3f, 0x1.111176p-7f, -0x1.a05ba8p-13f, 0x1.7ccf1p-19f);
     vf c = V_POLY(square, 0x1.55554ap-5f, -0x1.6c0c28p-10f, 0x1.99e80cp-16f);
     s = v_fma(s * square, r, r);
-    c = v_fma(c * square, square, v_fma(square, v_set(-0.5f), v_set(1.0f)));
+    /* 1 - x^2/2 is rounded; what that lost is added with the small terms. */
+    vf half = square * 0.5f, main = 1.0f - half;
+    c = main + v_fma(c * square, square, (1.0f - main) - half);
     vf y = v_select(vi_eq(n & 1, vi_set(0)), s, c);
     return v_from_bits(v_bits(y) ^ ((n & 2) << 30));
 }
