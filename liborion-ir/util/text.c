@@ -110,24 +110,31 @@ void orn_text_float(orn_text *t, double v, int digits) {
     orn_text_bytes(t, buf, format_g(buf, v, digits > 17 ? 17 : digits));
 }
 
-size_t orn_format_f64(char *buf, double v) {
+/*
+ * The fewest digits that read back as v (as a float if `narrow`). Whole numbers below 10^7 get no
+ * exponent: 500000, not 5e+05. They are exact in either type, so more digits change nothing.
+ */
+static size_t format_shortest(char *buf, double v, bool narrow) {
+    const int most = narrow ? 9 : 17, whole = 7;
     size_t n = 0;
-    for (int digits = 1; digits <= 17; digits++) {
-        double back;
+    double back = 0, power = 1;
+    for (int digits = 1; digits <= most; digits++) {
         n = format_g(buf, v, digits);
-        if (orn_parse_f64(buf, n, &back) && (back == v || isnan(v))) break;
+        power *= 10;
+        if (isnan(v) || !orn_parse_f64(buf, n, &back)) break;
+        if (narrow ? (float)back != (float)v : back != v) continue;
+        if (fabs(v) >= power && fabs(v) < 1e7) n = format_g(buf, v, whole);
+        break;
     }
     return n;
 }
 
+size_t orn_format_f64(char *buf, double v) {
+    return format_shortest(buf, v, false);
+}
+
 size_t orn_format_f32(char *buf, float v) {
-    size_t n = 0;
-    for (int digits = 1; digits <= 9; digits++) {
-        double back;
-        n = format_g(buf, (double)v, digits);
-        if (orn_parse_f64(buf, n, &back) && ((float)back == v || isnan(v))) break;
-    }
-    return n;
+    return format_shortest(buf, (double)v, true);
 }
 
 bool orn_parse_f64(const char *s, size_t n, double *out) {

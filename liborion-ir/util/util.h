@@ -101,8 +101,8 @@ void orn_text_float(orn_text *t, double v,
                     int digits); /* %.{digits}g, '.' as point; inf, -inf, nan */
 orion_status orn_text_status(const orn_text *t);
 
-/* Shortest text that reads back as the same value: f32 (<= 9 digits), f64 (<= 17). Returns the
- * length; buf >= 32. */
+/* Shortest text that reads back as the same value: f32 (<= 9 digits), f64 (<= 17); whole numbers
+ * below 10^7 without an exponent. Returns the length; buf >= 32. */
 size_t orn_format_f32(char *buf, float v);
 size_t orn_format_f64(char *buf, double v);
 /* Parse all of s[0..n): decimal, hex float, inf, nan, with sign. False if anything else. */
