@@ -242,6 +242,7 @@ static void test_stops(void **state) {
     static const char rest[] = "hiaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"; /* 31, and the begin token */
     outcome o = generate(&b, "hi", five, 0);
     assert_outcome(&o, "hiaaaaa", 3, 5, ORION_TRAIN_STOP_MAX_TOKENS);
+    assert_int_equal(orion_train_generator_position(b.generator), 7); /* the last is not fed */
     o = generate(&b, "", five, 0);
     assert_outcome(&o, "aaaaa", 1, 5, ORION_TRAIN_STOP_MAX_TOKENS);
     o = generate(&b, "hi", all, 0);
@@ -261,6 +262,29 @@ static void test_stops(void **state) {
     o = generate(&b, "hi", five, 0);
     assert_outcome(&o, "hi", 3, 0, ORION_TRAIN_STOP_END);
     bench_close(&b);
+}
+
+/* With llama2.c's tokens a text ends at the end token, and where the next one begins. */
+static void test_ends(void **state) {
+    (void)state;
+    vocabulary v = vocabulary_begin(6);
+    orion_blob *blob = blob_of(v.bytes, v.size);
+    for (int32_t token = 0; token <= 3; token++) {
+        bench b = open_with(stubborn_model(token));
+        orion_train_generate_result result = {.size = sizeof result};
+        orion_train_tokenizer_unref(&b.tokenizer);
+        assert_ok(orion_train_tokenizer_parse_llama2c(blob, 0, NULL, NULL, b.diag, &b.tokenizer),
+                  b.diag);
+        const orion_train_generate_options *options = orion_train_generate_options(.max_tokens = 4);
+        assert_ok(orion_train_generate(b.generator, b.tokenizer, "x", 1, options, b.diag, &result),
+                  b.diag);
+        bool ends = token == 1 || token == 2;
+        assert_int_equal(result.stop, ends ? ORION_TRAIN_STOP_END : ORION_TRAIN_STOP_MAX_TOKENS);
+        assert_int_equal(result.new_tokens, ends ? 0 : 4);
+        bench_close(&b);
+    }
+    orion_blob_unref(&blob);
+    vocabulary_free(&v);
 }
 
 /* Nobody need listen, and what came before does not matter. */
@@ -351,11 +375,17 @@ static void test_vocabularies(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pieces_agree),  cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_feed_refusals), cmocka_unit_test(test_options),
-        cmocka_unit_test(test_threads),       cmocka_unit_test(test_no_allocation),
-        cmocka_unit_test(test_stops),         cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_seeds),         cmocka_unit_test(test_generate_refusals),
+        cmocka_unit_test(test_pieces_agree),
+        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_feed_refusals),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_no_allocation),
+        cmocka_unit_test(test_stops),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_generate_refusals),
         cmocka_unit_test(test_vocabularies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,7 @@ orion_train_model *random_model(const orion_train_model_config *config, uint64_t
 orion_train_model *stubborn_model(int32_t token) {
     orion_train_model_config c = small_config();
     c.untied = 1;
+    c.vocab = 259;
     test_dir dir;
     test_dir_create(&dir);
     const char *path = test_dir_file(&dir, "m.bin");

@@ -24,7 +24,8 @@ orion_train_model_config small_config(void);
 /* A random model of that description. */
 orion_train_model *random_model(const orion_train_model_config *config, uint64_t seed);
 
-/* A model of small_config() that finds `token` likeliest, whatever came before. */
+/* A model like small_config(), with 259 tokens, that finds `token` likeliest, whatever came before.
+ */
 orion_train_model *stubborn_model(int32_t token);
 
 /* The status is the one expected, and the diag says why; it is cleared. */
