@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pairs of files in tests/golden/mil: NAME.oir is lowered to NAME.mil in the ios18 spelling and to
- * NAME.ios16.mil in the other, byte for byte, and NAME.mil is raised to NAME.oir. With
- * ORION_GOLDEN_UPDATE set the files are written instead, NAME.oir in canonical form.
+ * NAME.ios16.mil in the other, byte for byte, and both are raised to NAME.oir. With --update the
+ * files are written instead, NAME.oir in canonical form.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "mil-support.h"
@@ -79,8 +79,8 @@ static void test_pairs(void **state) {
     free(entries);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_pairs)};
-    update = getenv("ORION_GOLDEN_UPDATE") != NULL;
+    update = argc > 1 && strcmp(argv[1], "--update") == 0;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
