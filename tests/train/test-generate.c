@@ -175,7 +175,9 @@ static void test_no_allocation(void **state) {
     orion_train_model_config c = small_config();
     int32_t tokens[CONTEXT] = {0};
     assert_int_equal(orion_diag_create(NULL, &b.diag), ORION_OK);
-    assert_ok(orion_ane_device_open(NULL, b.diag, &b.device), b.diag);
+    assert_ok(orion_ane_device_open(orion_ane_device_options(.allocator = &heap.allocator), b.diag,
+                                    &b.device),
+              b.diag);
     assert_ok(orion_train_model_create_random(&c, 1, &heap.allocator, b.diag, &b.model), b.diag);
     make_generator(&b, 8);
     assert_ok(orion_train_generator_feed(b.generator, tokens, 9, b.diag), b.diag);
