@@ -167,7 +167,7 @@ static const rule rules[] = {
     {"%x: f32[5,6]", "%r = slice %x {begin=[1, 0], end=[4, 6], stride=[2, 4]} : f32[2,2]", GOOD,
      NULL},
     {"%x: f32[5]", "%r = slice %x {begin=[0, 0], end=[5], stride=[1]} : f32[5]", BAD(IR_ATTRIBUTE),
-     "begin has 2 entries, operand 0 has rank 1"},
+     "begin has 2 entries, 1 are needed"},
     {"%x: f32[5]", "%r = slice %x {begin=[-1], end=[5], stride=[1]} : f32[5]", BAD(IR_ATTRIBUTE),
      "begin[0] is -1"},
     {"%x: f32[5]", "%r = slice %x {begin=[3], end=[3], stride=[1]} : f32[5]", BAD(IR_ATTRIBUTE),

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* Shape and dtype rules of the model ops. */
+#include "infer-internal.h"
+
+#include <math.h>
+
+_Static_assert(IR_ATTR(softmax, axis) == IR_ATTR(log_softmax, axis),
+               "ops that share a rule have the same schema");
+
+orion_status ir_infer_axis_float(ir_infer_context *c) {
+    TRY(ir_need_float(c, 0));
+    TRY(ir_axis_in(c, &c->attrs[IR_ATTR(softmax, axis)].i, c->in[0].rank));
+    c->out[0] = c->in[0];
+    return ORION_OK;
+}
+
+orion_status ir_infer_linear(ir_infer_context *c) {
+    const orion_ir_type *x = &c->in[0], *w = &c->in[1];
+    TRY(ir_need_float(c, 0));
+    TRY(ir_need_same_dtype(c, 0, 1));
+    TRY(ir_need_rank_from(c, 0, 1));
+    TRY(ir_need_rank(c, 1, 2));
+    TRY(ir_need_dim(c, 1, 1, x->dims[x->rank - 1], "the last dim of operand 0"));
+    if (c->n_in == 3) {
+        TRY(ir_need_same_dtype(c, 0, 2));
+        TRY(ir_need_vector(c, 2, w->dims[0], "one per row of the weight"));
+    }
+    c->out[0] = *x;
+    c->out[0].dims[x->rank - 1] = w->dims[0];
+    return ORION_OK;
+}
+
+orion_status ir_infer_embedding(ir_infer_context *c) {
+    TRY(ir_need_dtype(c, 0, ORION_IR_I32));
+    TRY(ir_need_float(c, 1));
+    TRY(ir_need_rank(c, 1, 2));
+    return ir_gathered(c, 1, 0, 0);
+}
+
+static orion_status norm(ir_infer_context *c, double epsilon) {
+    const orion_ir_type *x = &c->in[0];
+    TRY(ir_need_float(c, 0));
+    TRY(ir_need_rank_from(c, 0, 1));
+    for (size_t i = 1; i < c->n_in; i++) {
+        TRY(ir_need_same_dtype(c, 0, i));
+        TRY(ir_need_vector(c, i, x->dims[x->rank - 1], "one per element of the last axis"));
+    }
+    c->out[0] = *x;
+    return ir_finite_from_zero(c, epsilon, "epsilon");
+}
+
+orion_status ir_infer_rms_norm(ir_infer_context *c) {
+    return norm(c, c->attrs[IR_ATTR(rms_norm, epsilon)].f);
+}
+
+orion_status ir_infer_layer_norm(ir_infer_context *c) {
+    return norm(c, c->attrs[IR_ATTR(layer_norm, epsilon)].f);
+}
+
+orion_status ir_infer_rope(ir_infer_context *c) {
+    const orion_ir_type *x = &c->in[0];
+    double theta = c->attrs[IR_ATTR(rope, theta)].f;
+    TRY(ir_need_float(c, 0));
+    TRY(ir_need_rank_from(c, 0, 2));
+    if (x->dims[x->rank - 1] % 2 != 0)
+        return TYPE_ERROR(c, "the last dim of operand 0 must be even");
+    TRY(ir_need_dtype(c, 1, ORION_IR_I32));
+    TRY(ir_need_vector(c, 1, x->dims[x->rank - 2], "one position per row"));
+    if (!isfinite(theta) || theta <= 0) return ATTR_ERROR(c, "theta must be finite and positive");
+    c->out[0] = *x;
+    return ORION_OK;
+}
+
+orion_status ir_infer_attention(ir_infer_context *c) {
+    const orion_ir_type *q = &c->in[0], *k = &c->in[1], *v = &c->in[2];
+    bool causal = c->attrs[IR_ATTR(attention, causal)].i != 0;
+    TRY(ir_need_float(c, 0));
+    for (size_t i = 0; i < 3; i++) {
+        TRY(ir_need_same_dtype(c, 0, i));
+        TRY(ir_need_rank(c, i, 4));
+    }
+    TRY(ir_need_dim(c, 1, 0, q->dims[0], "the batch of q"));
+    TRY(ir_need_dim(c, 2, 0, q->dims[0], "the batch of q"));
+    TRY(ir_need_dim(c, 2, 1, k->dims[1], "the heads of k"));
+    TRY(ir_need_dim(c, 2, 2, k->dims[2], "the keys of k"));
+    TRY(ir_need_dim(c, 1, 3, q->dims[3], "the head size of q"));
+    if (q->dims[1] % k->dims[1] != 0) {
+        return TYPE_ERROR(c, "%lld query heads do not divide into %lld key heads",
+                          (long long)q->dims[1], (long long)k->dims[1]);
+    }
+    if (c->n_in == 4) {
+        TRY(ir_need_dtype(c, 3, ORION_IR_I32));
+        TRY(ir_need_vector(c, 3, q->dims[2], "one position per row of q"));
+        if (causal) return ATTR_ERROR(c, "causal and a position operand exclude each other");
+    }
+    if (causal && k->dims[2] < q->dims[2]) {
+        return TYPE_ERROR(c,
+                          "causal needs at least as many keys as rows, or the first rows see none");
+    }
+    TRY(ir_finite_from_zero(c, c->attrs[IR_ATTR(attention, scale)].f, "scale"));
+    c->out[0] = *q;
+    c->out[0].dims[3] = v->dims[3];
+    return ORION_OK;
+}
+
+orion_status ir_infer_cross_entropy(ir_infer_context *c) {
+    TRY(ir_need_float(c, 0));
+    TRY(ir_need_rank(c, 0, 2));
+    TRY(ir_need_dtype(c, 1, ORION_IR_I32));
+    TRY(ir_need_vector(c, 1, c->in[0].dims[0], "one target per row"));
+    c->out[0] = (orion_ir_type){.dtype = c->in[0].dtype};
+    return ORION_OK;
+}
