@@ -34,7 +34,9 @@ typedef struct mil_raiser {
     orn_map ops;          /* MIL op -> row, see mil_raise_row */
     orn_map missing;      /* weight files reported as missing */
     orion_status refused; /* of the first statement refused; the graph is then not made */
-    orion_mil_dtype hint; /* for literals without a type: that of the op's first computed operand */
+    /* Of the statement being raised: */
+    orion_ir_op op;       /* of its row */
+    orion_mil_dtype hint; /* for literals without a type: that of the first computed operand */
 } mil_raiser;
 
 typedef struct mil_ints {
@@ -42,10 +44,9 @@ typedef struct mil_ints {
     size_t count;
 } mil_ints;
 
-/* Emits the op of a statement. `op` is the row's; *out is the first result. A failure of the
- * builder need not be noticed. */
-typedef orion_status mil_raise_fn(mil_raiser *r, const orion_mil_statement *s, orion_ir_op op,
-                                  orion_ir_value *out);
+/* Emits the op of a statement; *out is the first result. A failure of the builder need not be
+ * noticed. */
+typedef orion_status mil_raise_fn(mil_raiser *r, const orion_mil_statement *s, orion_ir_value *out);
 
 /* ---- raise.c ---- */
 /* Report against a statement: MIL_OP gives ORION_ERROR_UNSUPPORTED, everything else

@@ -456,13 +456,12 @@ static orion_status check_known(mil_raiser *r, const orion_mil_statement *s, con
     return ORION_OK;
 }
 
-orion_status mil_raise_generic(mil_raiser *r, const orion_mil_statement *s, orion_ir_op op,
-                               orion_ir_value *out) {
+orion_status mil_raise_generic(mil_raiser *r, const orion_mil_statement *s, orion_ir_value *out) {
     orion_ir_attr attrs[8];
     orion_ir_value fixed[8];
     const orion_ir_value *inputs = fixed;
     size_t count, input_count = 0, attr_count = 0;
-    const mil_row *rows = mil_rows(op, &count);
+    const mil_row *rows = mil_rows(r->op, &count);
     TRY(check_known(r, s, rows, count));
     for (size_t i = 0; i < count; i++) {
         if (rows[i].role != MIL_ROLE_IN) continue;
@@ -482,6 +481,6 @@ orion_status mil_raise_generic(mil_raiser *r, const orion_mil_statement *s, orio
         if (rows[i].role == MIL_ROLE_FIXED && rows[i].need == MIL_NEED_SAME)
             TRY(check_fixed(r, s, &rows[i]));
     }
-    *out = orion_ir_build(r->b, op, inputs, input_count, attrs, attr_count);
+    *out = orion_ir_build(r->b, r->op, inputs, input_count, attrs, attr_count);
     return ORION_OK;
 }

@@ -37,11 +37,11 @@ static orion_status one_operand(mil_raiser *r, statement *s, orion_ir_value *x) 
 /* ---- elementwise ---- */
 
 /* What was lowered from neg; if the factor is no longer -1 it is a product like any other. */
-static orion_status mil_raise_neg(mil_raiser *r, statement *s, orion_ir_op op,
-                                  orion_ir_value *out) {
+static orion_status mil_raise_neg(mil_raiser *r, statement *s, orion_ir_value *out) {
     const orion_mil_value *y = mil_literal(r, s, "y");
     bool minus_one = y != NULL && orion_mil_value_float(y) == -1;
-    return mil_raise_generic(r, s, minus_one ? op : ORION_IR_OP_mul, out);
+    if (!minus_one) r->op = ORION_IR_OP_mul;
+    return mil_raise_generic(r, s, out);
 }
 
 /* log(x + epsilon), 1 / sqrt(x + epsilon). What rounds to 0 in the element type is not added. */
@@ -58,37 +58,30 @@ static orion_status add_epsilon(mil_raiser *r, statement *s, double epsilon, ori
     return ORION_OK;
 }
 
-static orion_status mil_raise_epsilon(mil_raiser *r, statement *s, orion_ir_op op,
-                                      orion_ir_value *out) {
-    TRY(add_epsilon(r, s, op == ORION_IR_OP_log ? 1e-45 : 1e-12, out));
-    *out = orion_ir_build1(r->b, op, *out);
+static orion_status mil_raise_epsilon(mil_raiser *r, statement *s, orion_ir_value *out) {
+    TRY(add_epsilon(r, s, r->op == ORION_IR_OP_log ? 1e-45 : 1e-12, out));
+    *out = orion_ir_build1(r->b, r->op, *out);
     return ORION_OK;
 }
 
-static orion_status mil_raise_inverse(mil_raiser *r, statement *s, orion_ir_op op,
-                                      orion_ir_value *out) {
-    (void)op;
+static orion_status mil_raise_inverse(mil_raiser *r, statement *s, orion_ir_value *out) {
     TRY(add_epsilon(r, s, 1e-4, out));
     *out = orion_ir_div(r->b, scalar(r, dtype_of(r, *out), 1), *out);
     return ORION_OK;
 }
 
-static orion_status mil_raise_square(mil_raiser *r, statement *s, orion_ir_op op,
-                                     orion_ir_value *out) {
+static orion_status mil_raise_square(mil_raiser *r, statement *s, orion_ir_value *out) {
     orion_ir_value x;
-    (void)op;
     TRY(one_operand(r, s, &x));
     *out = orion_ir_mul(r->b, x, x);
     return ORION_OK;
 }
 
 /* clip between alpha and beta; relu6 between 0 and 6. */
-static orion_status mil_raise_clip(mil_raiser *r, statement *s, orion_ir_op op,
-                                   orion_ir_value *out) {
+static orion_status mil_raise_clip(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "alpha", "beta", NULL};
     bool fixed = strcmp(s->op, "relu6") == 0;
     double low = 0, high = 6;
-    (void)op;
     TRY(mil_only(r, s, fixed ? (const char *const[]){"x", NULL} : names));
     TRY(mil_operand(r, s, "x", false, out));
     if (!fixed) {
@@ -101,8 +94,7 @@ static orion_status mil_raise_clip(mil_raiser *r, statement *s, orion_ir_op op,
     return ORION_OK;
 }
 
-static orion_status mil_raise_gelu(mil_raiser *r, statement *s, orion_ir_op op,
-                                   orion_ir_value *out) {
+static orion_status mil_raise_gelu(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "mode", NULL};
     const char *mode = "EXACT";
     bool given;
@@ -113,7 +105,7 @@ static orion_status mil_raise_gelu(mil_raiser *r, statement *s, orion_ir_op op,
     bool tanh = strcmp(mode, "TANH_APPROXIMATION") == 0;
     if (tanh || strcmp(mode, "EXACT") == 0) {
         orion_ir_attr attr = orion_ir_attr_int("tanh_approximation", tanh);
-        *out = orion_ir_build(r->b, op, &x, 1, &attr, 1);
+        *out = orion_ir_build(r->b, r->op, &x, 1, &attr, 1);
         return ORION_OK;
     }
     if (strcmp(mode, "SIGMOID_APPROXIMATION") != 0) {
@@ -127,10 +119,8 @@ static orion_status mil_raise_gelu(mil_raiser *r, statement *s, orion_ir_op op,
 /* ---- comparisons and logic ---- */
 
 /* greater and greater_equal are less and less_equal the other way round. */
-static orion_status mil_raise_greater(mil_raiser *r, statement *s, orion_ir_op op,
-                                      orion_ir_value *out) {
+static orion_status mil_raise_greater(mil_raiser *r, statement *s, orion_ir_value *out) {
     orion_ir_value x, y;
-    (void)op;
     TRY(two_operands(r, s, &x, &y));
     *out =
         strcmp(s->op, "greater") == 0 ? orion_ir_less(r->b, y, x) : orion_ir_less_equal(r->b, y, x);
@@ -141,19 +131,15 @@ static orion_ir_value negate(mil_raiser *r, orion_ir_value x) {
     return orion_ir_equal(r->b, x, scalar(r, ORION_IR_BOOL, 0));
 }
 
-static orion_status mil_raise_not_equal(mil_raiser *r, statement *s, orion_ir_op op,
-                                        orion_ir_value *out) {
+static orion_status mil_raise_not_equal(mil_raiser *r, statement *s, orion_ir_value *out) {
     orion_ir_value x, y;
-    (void)op;
     TRY(two_operands(r, s, &x, &y));
     *out = negate(r, orion_ir_equal(r->b, x, y));
     return ORION_OK;
 }
 
-static orion_status mil_raise_logical(mil_raiser *r, statement *s, orion_ir_op op,
-                                      orion_ir_value *out) {
+static orion_status mil_raise_logical(mil_raiser *r, statement *s, orion_ir_value *out) {
     orion_ir_value x, y;
-    (void)op;
     TRY(two_operands(r, s, &x, &y));
     *out = strcmp(s->op, "logical_and") == 0
                ? orion_ir_select(r->b, x, y, scalar(r, ORION_IR_BOOL, 0))
@@ -161,10 +147,8 @@ static orion_status mil_raise_logical(mil_raiser *r, statement *s, orion_ir_op o
     return ORION_OK;
 }
 
-static orion_status mil_raise_logical_not(mil_raiser *r, statement *s, orion_ir_op op,
-                                          orion_ir_value *out) {
+static orion_status mil_raise_logical_not(mil_raiser *r, statement *s, orion_ir_value *out) {
     orion_ir_value x;
-    (void)op;
     TRY(one_operand(r, s, &x));
     *out = negate(r, x);
     return ORION_OK;
@@ -173,13 +157,11 @@ static orion_status mil_raise_logical_not(mil_raiser *r, statement *s, orion_ir_
 /* ---- shapes ---- */
 
 /* An extent of 0 is that of the operand. */
-static orion_status mil_raise_reshape(mil_raiser *r, statement *s, orion_ir_op op,
-                                      orion_ir_value *out) {
+static orion_status mil_raise_reshape(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "shape", NULL};
     orion_ir_value x;
     mil_ints shape;
     int64_t dims[ORION_IR_RANK_MAX];
-    (void)op;
     TRY(mil_only(r, s, names));
     TRY(mil_operand(r, s, "x", false, &x));
     TRY(mil_integers(r, s, "shape", NULL, &shape));
@@ -227,13 +209,11 @@ static orion_status drop_axes(mil_raiser *r, statement *s, orion_ir_value x, con
     return ORION_OK;
 }
 
-static orion_status mil_raise_squeeze(mil_raiser *r, statement *s, orion_ir_op op,
-                                      orion_ir_value *out) {
+static orion_status mil_raise_squeeze(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "axes", NULL};
     orion_ir_value x;
     mil_ints axes = {NULL, 0};
     bool given, marked[ORION_IR_RANK_MAX] = {false};
-    (void)op;
     TRY(mil_only(r, s, names));
     TRY(mil_operand(r, s, "x", false, &x));
     TRY(mil_integers(r, s, "axes", &given, &axes));
@@ -252,13 +232,11 @@ static orion_ir_value insert_axes(mil_raiser *r, orion_ir_value x, const bool *m
     return orion_ir_reshape(r->b, x, dims, rank);
 }
 
-static orion_status mil_raise_expand_dims(mil_raiser *r, statement *s, orion_ir_op op,
-                                          orion_ir_value *out) {
+static orion_status mil_raise_expand_dims(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "axes", NULL};
     orion_ir_value x;
     mil_ints axes;
     bool marked[ORION_IR_RANK_MAX] = {false};
-    (void)op;
     TRY(mil_only(r, s, names));
     TRY(mil_operand(r, s, "x", false, &x));
     TRY(mil_integers(r, s, "axes", NULL, &axes));
@@ -273,13 +251,11 @@ static orion_status mil_raise_expand_dims(mil_raiser *r, statement *s, orion_ir_
 }
 
 /* Each value gets the new axis, then they are joined along it. */
-static orion_status mil_raise_stack(mil_raiser *r, statement *s, orion_ir_op op,
-                                    orion_ir_value *out) {
+static orion_status mil_raise_stack(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"values", "axis", NULL};
     const orion_ir_value *values;
     size_t count;
     int64_t axis;
-    (void)op;
     TRY(mil_only(r, s, names));
     TRY(mil_operands(r, s, "values", &values, &count));
     TRY(mil_int(r, s, "axis", NULL, &axis));
@@ -300,8 +276,7 @@ static orion_status mil_raise_stack(mil_raiser *r, statement *s, orion_ir_op op,
     return ORION_OK;
 }
 
-static orion_status mil_raise_split(mil_raiser *r, statement *s, orion_ir_op op,
-                                    orion_ir_value *out) {
+static orion_status mil_raise_split(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "axis", "num_splits", "split_sizes", NULL};
     orion_ir_value x;
     mil_ints sizes = {NULL, 0};
@@ -333,13 +308,12 @@ static orion_status mil_raise_split(mil_raiser *r, statement *s, orion_ir_op op,
     }
     orion_ir_attr attrs[] = {orion_ir_attr_int("axis", axis),
                              orion_ir_attr_ints("sizes", sizes.items, sizes.count)};
-    *out = orion_ir_build(r->b, op, &x, 1, attrs, ORN_COUNT(attrs));
+    *out = orion_ir_build(r->b, r->op, &x, 1, attrs, ORN_COUNT(attrs));
     return ORION_OK;
 }
 
 /* [before, after] of the last axes. */
-static orion_status mil_raise_pad(mil_raiser *r, statement *s, orion_ir_op op,
-                                  orion_ir_value *out) {
+static orion_status mil_raise_pad(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "pad", "mode", "constant_val", NULL};
     orion_ir_value x;
     mil_ints pad;
@@ -367,7 +341,7 @@ static orion_status mil_raise_pad(mil_raiser *r, statement *s, orion_ir_op op,
     orion_ir_attr attrs[] = {orion_ir_attr_ints("before", before, rank),
                              orion_ir_attr_ints("after", after, rank),
                              orion_ir_attr_float("value", value)};
-    *out = orion_ir_build(r->b, op, &x, 1, attrs, ORN_COUNT(attrs));
+    *out = orion_ir_build(r->b, r->op, &x, 1, attrs, ORN_COUNT(attrs));
     return ORION_OK;
 }
 
@@ -413,15 +387,13 @@ static int64_t position(int64_t index, int64_t extent) {
     return ORN_MIN(index, extent);
 }
 
-static orion_status mil_raise_slice_by_index(mil_raiser *r, statement *s, orion_ir_op op,
-                                             orion_ir_value *out) {
+static orion_status mil_raise_slice_by_index(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x",          "begin",    "end",          "stride",
                                         "begin_mask", "end_mask", "squeeze_mask", NULL};
     orion_ir_value x;
     window w;
     int64_t open_begin[ORION_IR_RANK_MAX], open_end[ORION_IR_RANK_MAX], squeeze[ORION_IR_RANK_MAX];
     bool marked[ORION_IR_RANK_MAX] = {false}, any = false;
-    (void)op;
     TRY(mil_only(r, s, names));
     TRY(mil_operand(r, s, "x", false, &x));
     orion_ir_type type = mil_raised_type(r, x);
@@ -446,12 +418,10 @@ static orion_status mil_raise_slice_by_index(mil_raiser *r, statement *s, orion_
 }
 
 /* A size of -1 takes what is left. */
-static orion_status mil_raise_slice_by_size(mil_raiser *r, statement *s, orion_ir_op op,
-                                            orion_ir_value *out) {
+static orion_status mil_raise_slice_by_size(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "begin", "size", NULL};
     orion_ir_value x;
     window w;
-    (void)op;
     TRY(mil_only(r, s, names));
     TRY(mil_operand(r, s, "x", false, &x));
     orion_ir_type type = mil_raised_type(r, x);
@@ -494,8 +464,7 @@ static orion_status gather_indices(mil_raiser *r, statement *s, int64_t extent,
     return ORION_OK;
 }
 
-static orion_status mil_raise_gather(mil_raiser *r, statement *s, orion_ir_op op,
-                                     orion_ir_value *out) {
+static orion_status mil_raise_gather(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x",          "indices",          "axis",
                                         "batch_dims", "validate_indices", NULL};
     orion_ir_value in[2];
@@ -509,7 +478,7 @@ static orion_status mil_raise_gather(mil_raiser *r, statement *s, orion_ir_op op
     orion_ir_type type = mil_raised_type(r, in[0]);
     TRY(mark_axes(r, s, (mil_ints){&axis, 1}, type.rank, marked));
     TRY(gather_indices(r, s, type.dims[axis < 0 ? axis + type.rank : axis], &in[1]));
-    if (op == ORION_IR_OP_embedding && type.rank == 2 && axis == 0) {
+    if (r->op == ORION_IR_OP_embedding && type.rank == 2 && axis == 0) {
         *out = orion_ir_embedding(r->b, in[1], in[0]);
         return ORION_OK;
     }
@@ -570,8 +539,7 @@ static orion_ir_value normalise(mil_raiser *r, const norm *n) {
     return y;
 }
 
-static orion_status mil_raise_layer_norm(mil_raiser *r, statement *s, orion_ir_op op,
-                                         orion_ir_value *out) {
+static orion_status mil_raise_layer_norm(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "axes", "gamma", "beta", "epsilon", NULL};
     norm n = {.epsilon = 1e-5};
     bool given;
@@ -588,18 +556,16 @@ static orion_status mil_raise_layer_norm(mil_raiser *r, statement *s, orion_ir_o
     }
     orion_ir_value in[] = {n.x, n.gamma, n.beta};
     orion_ir_attr attr = orion_ir_attr_float("epsilon", n.epsilon);
-    *out = orion_ir_build(r->b, op, in, ORN_COUNT(in), &attr, 1);
+    *out = orion_ir_build(r->b, r->op, in, ORN_COUNT(in), &attr, 1);
     return ORION_OK;
 }
 
 /* ---- attention ---- */
 
 /* softmax(q.k / sqrt(D) + mask).v, where a bool mask hides the keys at which it is false. */
-static orion_status mil_raise_sdpa(mil_raiser *r, statement *s, orion_ir_op op,
-                                   orion_ir_value *out) {
+static orion_status mil_raise_sdpa(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"query", "key", "value", "attn_mask", NULL};
     orion_ir_value in[3], mask;
-    (void)op;
     TRY(mil_only(r, s, names));
     for (size_t i = 0; i < 3; i++) TRY(mil_operand(r, s, names[i], false, &in[i]));
     TRY(mil_operand(r, s, "attn_mask", true, &mask));

@@ -225,8 +225,9 @@ static orion_status raise_op(mil_raiser *r, const orion_mil_statement *s, const 
                           (unsigned)s->result_count);
     }
     orion_ir_value out = {0};
+    r->op = (orion_ir_op)row->op;
     r->hint = operand_dtype(r, s);
-    TRY(alias ? mil_operand(r, s, "x", false, &out) : row->raise(r, s, (orion_ir_op)row->op, &out));
+    TRY(alias ? mil_operand(r, s, "x", false, &out) : row->raise(r, s, &out));
     for (uint32_t k = 0; k < s->result_count; k++) {
         orion_ir_value v = multiple ? orion_ir_result(r->b, out, k) : out;
         TRY(check_result(r, s, k, v));
