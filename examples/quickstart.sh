@@ -50,20 +50,18 @@ ninja -C "$build" </dev/null >"$build/build.log" 2>&1 || {
 orion=$build/examples/orion/orion
 
 say "2/4  Train $steps steps on $threads threads (stories from seed 1)"
-rm -rf "$out"
 mkdir -p "$out"
+rm -f "$out/model.safetensors" "$out/loss.svg" "$out/log.jsonl"
 "$orion" train --stories 1 --steps "$steps" --out "$out" --threads "$threads" --seed 1
 
 say "3/4  Write a story"
-checkpoint=$(ls -t "$out"/*.safetensors | head -n 1)
-"$orion" generate --checkpoint "$checkpoint" --max-tokens 400 --temperature 0.7 --top-p 0.9 \
-    --seed 7 --threads "$threads"
-echo
+"$orion" generate --checkpoint "$out/model.safetensors" --max-tokens 400 --temperature 0.7 \
+    --top-p 0.9 --seed 7 --threads "$threads"
+[ -t 1 ] || echo
 
 say "4/4  Done"
-curve=$(ls "$out"/*.svg | head -n 1)
 cat <<TXT
-Model:       $checkpoint
-Loss curve:  $curve
-Try:         $orion generate --checkpoint $checkpoint --prompt "One day "
+Model:       $out/model.safetensors
+Loss curve:  $out/loss.svg
+Try:         $orion generate --checkpoint $out/model.safetensors --prompt "One day "
 TXT
