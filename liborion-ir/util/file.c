@@ -7,37 +7,64 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+static orion_status refuse(orn_file *f, const char *what, const char *why, orion_diag *diag) {
+    ORN_ERROR(diag, FILE_UNWRITABLE, f->path, "cannot %s %s: %s", what, f->path, why);
+    orn_file_abort(f);
+    return ORION_ERROR_IO;
+}
+
 static orion_status fail(orn_file *f, const char *what, orion_diag *diag) {
     int code = errno;
-    ORN_ERROR(diag, FILE_UNWRITABLE, f->path, "cannot %s %s: %s", what, f->path, strerror(code));
+    orion_status status = refuse(f, what, strerror(code), diag);
+    return code == ENOMEM ? ORION_ERROR_NO_MEMORY : status;
+}
+
+static orion_status no_memory(orn_file *f) {
     orn_file_abort(f);
-    return code == ENOMEM ? ORION_ERROR_NO_MEMORY : ORION_ERROR_IO;
+    return ORION_ERROR_NO_MEMORY;
+}
+
+/*
+ * Create "PATH.tmp-PID-N" for the first N that is free. Not mkstemp: that ignores the umask, and to
+ * ask for the umask is to change it for all threads.
+ */
+static orion_status create_beside(orn_file *f, orion_diag *diag) {
+    enum { ATTEMPTS = 1000 };
+    orion_status status = ORION_OK;
+    orn_text name;
+    orn_text_init(&name, &f->allocator);
+    for (unsigned n = 0; n < ATTEMPTS && f->fd < 0 && status == ORION_OK; n++) {
+        name.size = 0;
+        orn_text_printf(&name, "%s.tmp-%lld-%u", f->path, (long long)getpid(), n);
+        status = orn_text_status(&name);
+        if (status != ORION_OK) break;
+        f->fd = open(name.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (f->fd < 0 && errno != EEXIST) status = fail(f, "create a file beside", diag);
+    }
+    if (f->fd < 0 && status == ORION_OK) status = fail(f, "create a file beside", diag);
+    if (f->fd >= 0) f->temporary = orn_strdup(&f->allocator, name.data);
+    if (f->fd >= 0 && f->temporary == NULL) {
+        unlink(name.data);
+        status = ORION_ERROR_NO_MEMORY;
+    }
+    orn_text_free(&name);
+    return status == ORION_ERROR_NO_MEMORY ? no_memory(f) : status;
 }
 
 orion_status orn_file_begin(orn_file *f, const char *path, const orion_allocator *a,
                             orion_diag *diag) {
+    struct stat st;
     *f = (orn_file){.allocator = orn_allocator(a), .fd = -1};
-    orn_text name;
-    orn_text_init(&name, a);
-    orn_text_printf(&name, "%s.tmp-XXXXXX", path);
     f->path = orn_strdup(&f->allocator, path);
-    f->temporary = name.failed ? NULL : orn_strdup(&f->allocator, name.data);
-    orn_text_free(&name);
-    if (f->path == NULL || f->temporary == NULL) {
-        orn_file_abort(f);
-        return ORION_ERROR_NO_MEMORY;
+    if (f->path == NULL) return no_memory(f);
+    /* A rename would put a file in the place of a device or a pipe. */
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        return refuse(f, "replace", "it is not a regular file", diag);
     }
-    f->fd = mkstemp(f->temporary);
-    if (f->fd < 0) return fail(f, "create a file beside", diag);
-    /* mkstemp makes 0600; give the file what open() would have given it. */
-    mode_t mask = umask(0);
-    umask(mask);
-    if (fchmod(f->fd, 0666 & ~mask) != 0) return fail(f, "set the mode of", diag);
-    return ORION_OK;
+    return create_beside(f, diag);
 }
 
 orion_status orn_file_write(orn_file *f, const void *bytes, size_t n, orion_diag *diag) {

@@ -26,10 +26,16 @@
 
 /* ---- checked sizes: false on overflow, *out untouched then ---- */
 static inline bool orn_mul(size_t a, size_t b, size_t *out) {
-    return !__builtin_mul_overflow(a, b, out);
+    size_t n;
+    if (__builtin_mul_overflow(a, b, &n)) return false;
+    *out = n;
+    return true;
 }
 static inline bool orn_add(size_t a, size_t b, size_t *out) {
-    return !__builtin_add_overflow(a, b, out);
+    size_t n;
+    if (__builtin_add_overflow(a, b, &n)) return false;
+    *out = n;
+    return true;
 }
 /* Round up to a multiple of `align` (a power of two). */
 static inline bool orn_align_up(size_t n, size_t align, size_t *out) {
