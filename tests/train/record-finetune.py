@@ -127,7 +127,8 @@ class Model:
     def turn(self, x):
         length = x.shape[2]
         pairs = torch.arange(0, self.head, 2, dtype=torch.float64)
-        angles = torch.outer(torch.arange(length, dtype=torch.float64), 10000 ** (-pairs / self.head))
+        places = torch.arange(length, dtype=torch.float64)
+        angles = torch.outer(places, 10000 ** (-pairs / self.head))
         cos, sin = angles.cos().float(), angles.sin().float()
         a, b = x[..., 0::2], x[..., 1::2]
         return torch.stack((a * cos - b * sin, a * sin + b * cos), -1).flatten(-2)
@@ -174,8 +175,9 @@ def main():
                                    {"params": vectors, "weight_decay": 0.0}],
                                   lr=RATE, betas=(BETA1, BETA2), eps=EPSILON)
     print("# Written by record-finetune.py with PyTorch", torch.__version__)
-    print("# steps warmup seed batch length accumulation; rate floor beta1 beta2 epsilon decay clip")
+    print("# steps warmup seed batch length accumulation")
     print("run", STEPS, WARMUP, SEED, BATCH, LENGTH, ACCUMULATION)
+    print("# rate floor beta1 beta2 epsilon decay clip")
     print("adamw", RATE, FLOOR, BETA1, BETA2, EPSILON, DECAY, CLIP)
     print("tokens", len(tokens))
     print("# loss and norm of the gradient of each step")

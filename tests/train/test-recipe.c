@@ -209,6 +209,21 @@ static void test_fields_round_trip(void **state) {
     orn_text_free(&text);
 }
 
+/* docs/recipe.md names every field, in code type. */
+static void test_documented(void **state) {
+    (void)state;
+    const train_section *const sections[] = {&train_section_model, &train_section_train};
+    char *page = test_read_file(test_source("../docs/recipe.md"), NULL);
+    for (size_t i = 0; i < ORN_COUNT(sections); i++) {
+        for (size_t k = 0; k < sections[i]->count; k++) {
+            char name[64];
+            snprintf(name, sizeof name, "`%s`", sections[i]->fields[k].name);
+            if (strstr(page, name) == NULL) fail_msg("docs/recipe.md does not have %s", name);
+        }
+    }
+    free(page);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads),
@@ -216,6 +231,7 @@ int main(void) {
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_fields_round_trip),
+        cmocka_unit_test(test_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
