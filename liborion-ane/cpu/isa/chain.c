@@ -60,11 +60,11 @@ typedef int32_t vi_item;
 
 /* Sums that overflow have a sign that neither operand has; they saturate to the sign of a. */
 INLINE vi add_saturated(vi a, vi b) {
-    vi sum = (vi)((vu)a + (vu)b), limit = (a >> 31) ^ INT32_MAX;
+    vi sum = vi_add(a, b), limit = (a >> 31) ^ INT32_MAX;
     return vi_select(vi_lt((a ^ sum) & (b ^ sum), vi_set(0)), limit, sum);
 }
 INLINE vi sub_saturated(vi a, vi b) {
-    vi difference = (vi)((vu)a - (vu)b), limit = (a >> 31) ^ INT32_MAX;
+    vi difference = vi_sub(a, b), limit = (a >> 31) ^ INT32_MAX;
     return vi_select(vi_lt((a ^ b) & (a ^ difference), vi_set(0)), limit, difference);
 }
 INLINE vi mul_saturated(vi a, vi b) {

@@ -40,7 +40,7 @@ INLINE vf sum_each(vf acc[VL]) {
 
 /* Rows m .. m + mt of x with rows n .. n + count of w, count <= nt = VL / mt; nt and mt constant.
  * Missing rows of w are read as the last one, and not stored. */
-INLINE void group(const int mt, const cpu_dots *d, int64_t m, int64_t n, int64_t count) {
+SPECIALISED void group(const int mt, const cpu_dots *d, int64_t m, int64_t n, int64_t count) {
     const int nt = VL / mt;
     vf acc[VL];
     const float *x = d->x + m * d->ldx, *w[VL];

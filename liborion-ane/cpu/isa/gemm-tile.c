@@ -18,7 +18,7 @@ typedef enum tile_kind {
     TILE_KINDS = 4
 } tile_kind;
 
-INLINE void run(const int rows, const int vectors, const int kind, const cpu_tile *t) {
+SPECIALISED void run(const int rows, const int vectors, const int kind, const cpu_tile *t) {
     vf acc[TILE_ROWS][TILE_VECTORS];
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {

@@ -25,7 +25,7 @@ INLINE vf v_from_f16(vi bits) {
     wide = vi_select(vi_lt(vi_set(0x7bff), magnitude), wide + (112 << 23), wide);
     vf y = v_select(vi_lt(magnitude, vi_set(0x400)), v_from_int(magnitude) * 0x1p-24f,
                     v_from_bits(wide));
-    return v_from_bits(v_bits(y) | ((bits & 0x8000) << 16));
+    return v_copysign(y, v_from_bits(vi_shift_left(bits, 16)));
 }
 /*
  * Round to nearest even.  For normal halves: add just below half of the last place kept, and one
@@ -34,7 +34,7 @@ INLINE vf v_from_f16(vi bits) {
  */
 INLINE vi v_to_f16(vf x) {
     vi sign = (v_bits(x) >> 16) & 0x8000, a = v_bits(x) & 0x7fffffff;
-    vi normal = (a - (112 << 23) + 0xfff + ((a >> 13) & 1)) >> 13;
+    vi normal = (a - (112 << 23) + (0xfff + ((a >> 13) & 1))) >> 13;
     vi small = v_bits(v_abs(x) + 0.5f) - 0x3f000000;
     vi y = vi_select(vi_lt(a, vi_set(0x38800000)), small, normal);
     y = vi_select(vi_lt(vi_set(0x477fefff), a), vi_set(0x7c00), y);
@@ -44,10 +44,10 @@ INLINE vi v_to_f16(vf x) {
 #endif
 
 INLINE vf v_from_bf16(vi bits) {
-    return v_from_bits(bits << 16);
+    return v_from_bits(vi_shift_left(bits, 16));
 }
 INLINE vi v_to_bf16(vf x) {
-    vi bits = v_bits(x), rounded = bits + 0x7fff + ((bits >> 16) & 1);
+    vi bits = v_bits(x), rounded = vi_add(bits, 0x7fff + ((bits >> 16) & 1));
     vi y = vi_select(v_is_nan(x), bits | 0x400000, rounded);
     return (y >> 16) & 0xffff;
 }

@@ -147,8 +147,8 @@ INLINE vf v_join(cpu_reduction kind, vf a, vf b) {
 
 /* `vectors` vectors of neighbouring columns, of which the last has `last` lanes; both constant
  * where it matters. */
-INLINE void columns(const reduce_job *j, const float *x, cpu_reduction kind, int vectors,
-                    int64_t last, float *y) {
+SPECIALISED void columns(const reduce_job *j, const float *x, cpu_reduction kind, int vectors,
+                         int64_t last, float *y) {
     vf total[COLUMN_VECTORS];
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++) total[v] = v_set((float)start(kind));

@@ -27,6 +27,21 @@
 
 #define INLINE static inline __attribute__((always_inline, unused))
 
+/*
+ * A function of which one copy is made for each set of constant arguments.  Sanitizers multiply the
+ * size of unrolled code, and compilers take minutes over it: there one general copy serves all.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SPECIALISED static __attribute__((noinline))
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SPECIALISED static __attribute__((noinline))
+#endif
+#endif
+#if !defined(SPECIALISED)
+#define SPECIALISED INLINE
+#endif
+
 #if CPU_LEVEL == 2
 enum { VL = 16 };
 #elif CPU_LEVEL == 1
@@ -68,6 +83,16 @@ INLINE vf v_from_bits(vi v) {
 }
 INLINE vf v_from_int(vi v) {
     return __builtin_convertvector(v, vf);
+}
+/* Integers that wrap around, which the language's own operators may not. */
+INLINE vi vi_add(vi a, vi b) {
+    return (vi)((vu)a + (vu)b);
+}
+INLINE vi vi_sub(vi a, vi b) {
+    return (vi)((vu)a - (vu)b);
+}
+INLINE vi vi_shift_left(vi a, int count) {
+    return (vi)((vu)a << count);
 }
 /* Towards zero; the caller keeps the values in range. */
 INLINE vi v_to_int(vf v) {

@@ -37,7 +37,8 @@ INLINE vf v_exp(vf x) {
         V_POLY(r, 0x1.fffffcp-2f, 0x1.55548cp-3f, 0x1.55585ap-5f, 0x1.123d5cp-7f, 0x1.6ab784p-10f);
     p = v_fma(r * r, p, r) + 1.0f;
     vi whole = v_to_int(n), half = whole >> 1;
-    vf first = v_from_bits((half + 127) << 23), second = v_from_bits((whole - half + 127) << 23);
+    vf first = v_from_bits(vi_shift_left(half + 127, 23));
+    vf second = v_from_bits(vi_shift_left(whole - half + 127, 23));
     return p * first * second;
 }
 
@@ -47,9 +48,9 @@ INLINE vf v_exp(vf x) {
  */
 INLINE vf v_log(vf x) {
     vm tiny = v_lt(x, v_set(0x1p-126f));
-    vi bits = v_bits(v_select(tiny, x * 0x1p23f, x)) - 0x3f3504f3;
+    vi bits = vi_sub(v_bits(v_select(tiny, x * 0x1p23f, x)), vi_set(0x3f3504f3));
     vi exponent = bits >> 23;
-    vf f = v_from_bits(bits - (exponent << 23) + 0x3f3504f3) - 1.0f;
+    vf f = v_from_bits((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
     vf e = v_from_int(exponent) - v_select(tiny, v_set(23.0f), v_set(0.0f));
     vf p = V_POLY(f, 0x1.555548p-2f, -0x1.00007p-2f, 0x1.99a542p-3f, -0x1.552f1p-3f, 0x1.2302d8p-3f,
                   -0x1.01050ap-3f, 0x1.f0088ep-4f, -0x1.bf153ep-4f, 0x1.b4930ap-5f);
@@ -107,7 +108,7 @@ INLINE vf v_quarter_sine(vf r, vi n) {
     vf half = square * 0.5f, main = 1.0f - half;
     c = main + v_fma(c * square, square, (1.0f - main) - half);
     vf y = v_select(vi_eq(n & 1, vi_set(0)), s, c);
-    return v_from_bits(v_bits(y) ^ ((n & 2) << 30));
+    return v_from_bits(v_bits(y) ^ vi_shift_left(n & 2, 30));
 }
 
 /* r and n of the lanes of x. */
