@@ -18,6 +18,7 @@
  *   dtype   = "f32" | "f16" | "bf16" | "i32" | "u16" | "u8" | "i8" | "bool"
  *   NUMBER  = [ "-" ] ( decimal | hexadecimal | "inf" | "nan" [ "(0x" HEXDIGITS ")" ] )
  *             | "true" | "false"
+ *   NAME    = ( letter | "_" ) { letter | digit | "_" }
  *
  * Blanks and line ends separate tokens and mean nothing else; "#" begins a comment that ends with
  * its line.
