@@ -80,6 +80,46 @@ static void test_free_form_is_read(void **state) {
     orion_ir_graph_destroy(&g);
 }
 
+/* ---- the page ---- */
+
+/* The block behind a heading of docs/ir-language.md, or the first one. free() it. */
+static char *block_of_page(const char *heading) {
+    char *page = test_read_file(test_source("../docs/ir-language.md"), NULL);
+    const char *at = strstr(page, heading);
+    assert_non_null(at);
+    const char *begin = strstr(at, "\n```\n"),
+               *end = begin == NULL ? NULL : strstr(begin + 5, "```\n");
+    assert_non_null(end);
+    size_t n = (size_t)(end - begin) - 5;
+    char *block = malloc(n + 1);
+    assert_non_null(block);
+    memcpy(block, begin + 5, n);
+    block[n] = '\0';
+    free(page);
+    return block;
+}
+
+static void test_page_shows_canonical_text(void **state) {
+    (void)state;
+    char *example = block_of_page("#");
+    assert_prints_itself(example);
+    free(example);
+}
+
+/* The grammar of the page is the one on top of the printer. */
+static void test_page_shows_the_grammar(void **state) {
+    (void)state;
+    char *source = test_read_file(test_source("../liborion-ir/print.c"), NULL);
+    char *grammar = block_of_page("## Grammar");
+    char line[160];
+    for (char *at = grammar, *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+        snprintf(line, sizeof line, " *   %.*s\n", (int)(end - at), at);
+        if (strstr(source, line) == NULL) fail_msg("print.c has no line \"%s\"", line);
+    }
+    free(grammar);
+    free(source);
+}
+
 /* ---- numbers ---- */
 
 /* Each element prints to a text that gives its bits back. */
@@ -576,6 +616,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_canonical_text_is_kept),
         cmocka_unit_test(test_free_form_is_read),
+        cmocka_unit_test(test_page_shows_canonical_text),
+        cmocka_unit_test(test_page_shows_the_grammar),
         cmocka_unit_test(test_every_small_number_survives),
         cmocka_unit_test(test_sampled_numbers_survive),
         cmocka_unit_test(test_number_spellings),
