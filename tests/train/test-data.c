@@ -160,6 +160,7 @@ static void test_fingerprint(void **state) {
     train_data_hash(d.data, other);
     assert_string_not_equal(hash, other);
     /* Longer than the pieces it is hashed in. */
+    orion_train_data_unref(&d.data);
     assert_ok(orion_train_data_create_stories(d.bytes, 1, 3000, NULL, d.diag, &d.data), d.diag);
     train_data_hash(d.data, hash);
     orion_train_data_unref(&d.data);
