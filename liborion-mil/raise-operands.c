@@ -275,9 +275,8 @@ orion_status mil_float(mil_raiser *r, const orion_mil_statement *s, const char *
     TRY(parameter(r, s, name, given, &v, &type));
     if (v == NULL) return ORION_OK;
     v = scalar_of(v);
-    bool number = v->form == ORION_MIL_VALUE_FLOAT || v->form == ORION_MIL_VALUE_INT;
-    bool truth = v->form == ORION_MIL_VALUE_BOOL && r->hint == ORION_MIL_BOOL; /* pad of bool */
-    if (!number && !truth) return wrong_kind(r, s, name, "a number");
+    if (v->form != ORION_MIL_VALUE_FLOAT && v->form != ORION_MIL_VALUE_INT)
+        return wrong_kind(r, s, name, "a number");
     *out = orion_mil_value_float(v);
     return ORION_OK;
 }

@@ -319,12 +319,17 @@ static orion_status mil_raise_pad(mil_raiser *r, statement *s, orion_ir_value *o
     mil_ints pad;
     const char *mode = "constant";
     double value = 0;
-    bool given;
+    bool given, truth = false;
     TRY(mil_only(r, s, names));
     TRY(mil_operand(r, s, "x", false, &x));
     TRY(mil_integers(r, s, "pad", NULL, &pad));
     TRY(mil_string(r, s, "mode", &given, &mode));
-    TRY(mil_float(r, s, "constant_val", &given, &value));
+    if (mil_raised_type(r, x).dtype == ORION_IR_BOOL) {
+        TRY(mil_bool(r, s, "constant_val", &given, &truth));
+        value = truth;
+    } else {
+        TRY(mil_float(r, s, "constant_val", &given, &value));
+    }
     uint32_t rank = mil_raised_type(r, x).rank;
     if (strcmp(mode, "constant") != 0)
         return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "mode must be constant, not '%s'", mode);

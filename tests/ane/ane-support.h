@@ -16,7 +16,7 @@ orion_ane_program *ane_compile(orion_ane_device *device, const orion_ir_graph *g
 typedef struct ane_bound {
     orion_ane_program *program;
     orion_ane_run *run;
-    orion_ane_tensor *tensors[64]; /* by port */
+    orion_ane_tensor *tensors[96]; /* by port */
     size_t count, inputs;
 } ane_bound;
 /* Takes the program. With `share`, outputs that may alias an input get the input's tensor. */
