@@ -8,9 +8,9 @@
  *         constants are the one place where something is rounded.)
  *
  * A reshape of a constant becomes a constant over the same bytes, whatever its size. Anything else
- * is computed only if its operands and results have at most 2^16 elements in all, so that a splat
- * does not become megabytes of weights. A node that cannot be computed (an index out of range)
- * stays and fails when the graph runs.
+ * is computed only if its operands, results and what lies between have at most 2^16 elements in
+ * all, so that a splat does not become megabytes of weights. A node that cannot be computed (an
+ * index out of range) stays and fails when the graph runs.
  */
 #include "eval-internal.h"
 
@@ -21,6 +21,13 @@ enum { FOLDED_ELEMENTS_MAX = 1 << 16 };
 typedef struct folder {
     double **data; /* by value id; filled only for the node at hand */
 } folder;
+
+/* Numbers that are computed on the way and are neither operand nor result: attention's scores. */
+static int64_t hidden_elements(const orion_ir_graph *g, const orion_ir_node *n) {
+    if (n->op != ORION_IR_OP_attention) return 0;
+    const int64_t *q = ir_val(g, n->in[0])->type.dims, *k = ir_val(g, n->in[1])->type.dims;
+    return q[0] * q[1] * q[2] * k[2]; /* the operands are small, so this is below 2^32 */
+}
 
 /* Are all operands constants, and they and the results small enough? */
 static bool is_foldable(const orion_ir_graph *g, const orion_ir_node *n) {
@@ -35,7 +42,7 @@ static bool is_foldable(const orion_ir_graph *g, const orion_ir_node *n) {
         elements += orion_ir_type_elements(&ir_val(g, n->out + i)->type);
         if (elements > FOLDED_ELEMENTS_MAX) return false;
     }
-    return true;
+    return elements + hidden_elements(g, n) <= FOLDED_ELEMENTS_MAX;
 }
 
 /* ---- the doubles that the interpreter works on ---- */

@@ -15,6 +15,13 @@
 
 #include <math.h>
 
+/* What is known of each value, by id: asked once, because a constant may be large and used often.
+ */
+typedef struct splat {
+    enum { UNASKED, NO, YES } is;
+    double number; /* in every place, if YES */
+} splat;
+
 static bool counts_up(const ir_attr *list) {
     for (size_t i = 0; i < list->count; i++) {
         if (list->ints[i] != (int64_t)i) return false;
@@ -25,21 +32,24 @@ static bool counts_up(const ir_attr *list) {
 /* ---- does the node yield one of its operands? ---- */
 
 /* Is operand i a constant with this number in every place? Zeros have a sign. */
-static bool is_number(const orion_ir_graph *g, const orion_ir_node *n, uint32_t i, double number) {
-    double v;
-    return ir_splat_of(g, n->in[i], &v) && v == number && signbit(v) == signbit(number);
+static bool is_number(const ir_sweep *s, const orion_ir_node *n, uint32_t i, double number) {
+    splat *known = (splat *)s->ctx + n->in[i];
+    if (known->is == UNASKED) {
+        known->is = ir_splat_of(s->g, n->in[i], &known->number) ? YES : NO;
+    }
+    return known->is == YES && known->number == number && signbit(known->number) == signbit(number);
 }
 
 /* The operand that an arithmetic op yields because the other one is neutral; n_in if none. */
-static uint32_t beside_neutral(const orion_ir_graph *g, const orion_ir_node *n) {
-    bool is_float = ir_is_float(ir_val(g, n->out)->type.dtype);
+static uint32_t beside_neutral(const ir_sweep *s, const orion_ir_node *n) {
+    bool is_float = ir_is_float(ir_val(s->g, n->out)->type.dtype);
     double zero = is_float ? -0.0 : 0.0;
     switch (n->op) {
     case ORION_IR_OP_add:
-        return is_number(g, n, 1, zero) ? 0 : is_number(g, n, 0, zero) ? 1 : n->n_in;
-    case ORION_IR_OP_sub: return is_number(g, n, 1, 0.0) ? 0 : n->n_in;
-    case ORION_IR_OP_mul: return is_number(g, n, 1, 1) ? 0 : is_number(g, n, 0, 1) ? 1 : n->n_in;
-    case ORION_IR_OP_div: return is_number(g, n, 1, 1) ? 0 : n->n_in;
+        return is_number(s, n, 1, zero) ? 0 : is_number(s, n, 0, zero) ? 1 : n->n_in;
+    case ORION_IR_OP_sub: return is_number(s, n, 1, 0.0) ? 0 : n->n_in;
+    case ORION_IR_OP_mul: return is_number(s, n, 1, 1) ? 0 : is_number(s, n, 0, 1) ? 1 : n->n_in;
+    case ORION_IR_OP_div: return is_number(s, n, 1, 1) ? 0 : n->n_in;
     default: return n->n_in;
     }
 }
@@ -68,13 +78,13 @@ static bool moves_nothing(const orion_ir_node *n) {
 }
 
 /* The operand whose elements are those of the result if the types agree; n_in if there is none. */
-static uint32_t yielded_operand(const orion_ir_graph *g, const orion_ir_node *n) {
-    const orion_ir_node *inner = n->n_in == 0 ? NULL : ir_def(g, n->in[0]);
+static uint32_t yielded_operand(const ir_sweep *s, const orion_ir_node *n) {
+    const orion_ir_node *inner = n->n_in == 0 ? NULL : ir_def(s->g, n->in[0]);
     if (moves_nothing(n)) return 0;
     if (is_idempotent(n->op) && inner != NULL && inner->op == n->op) return 0;
     if (n->op == ORION_IR_OP_select && n->in[1] == n->in[2]) return 1;
     if ((n->op == ORION_IR_OP_max || n->op == ORION_IR_OP_min) && n->in[0] == n->in[1]) return 0;
-    return beside_neutral(g, n);
+    return beside_neutral(s, n);
 }
 
 /* ---- chains ---- */
@@ -113,7 +123,7 @@ static orion_status visit(ir_sweep *s, orion_ir_node *n) {
         if (n->op == ORION_IR_OP_transpose) TRY(join_transposes(s, n, inner));
         if (is_double_negation(g, n, inner)) return ir_sweep_replace(s, n->out, inner->in[0]);
     }
-    uint32_t i = yielded_operand(g, n);
+    uint32_t i = yielded_operand(s, n);
     if (i >= n->n_in) return ORION_OK;
     if (!orion_ir_type_equal(&ir_val(g, n->in[i])->type, &ir_val(g, n->out)->type)) return ORION_OK;
     return ir_sweep_replace(s, n->out, n->in[i]);
@@ -121,7 +131,13 @@ static orion_status visit(ir_sweep *s, orion_ir_node *n) {
 
 static orion_status run(orion_ir_graph *g, orion_diag *diag, bool *changed) {
     (void)diag;
-    return ir_sweep_graph(g, visit, NULL, changed);
+    const orion_allocator *a = &g->arena.allocator;
+    size_t bytes = g->value_count * sizeof(splat);
+    splat *splats = orn_zalloc(a, bytes);
+    if (splats == NULL) return ORION_ERROR_NO_MEMORY;
+    orion_status status = ir_sweep_graph(g, visit, splats, changed);
+    orn_free(a, splats, bytes);
+    return status;
 }
 
 const ir_pass ir_pass_identity = {
