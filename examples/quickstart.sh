@@ -9,12 +9,12 @@ usage: sh examples/quickstart.sh [--help]
 
 Builds Orion in build/, trains a small language model on made-up stories on the CPU and lets it
 write one. Missing packages are installed with apt-get, as root or with sudo (on macOS it says what
-to get with brew). Takes about four minutes on two cores; nothing is read from the network except
+to get with brew). Takes about three minutes on two cores; nothing is read from the network except
 packages.
 
   ORION_BUILD_DIR         build there instead (default: build)
   ORION_QUICKSTART_OUT    put the model there instead (default: out/quickstart)
-  ORION_QUICKSTART_STEPS  train so many steps (default: 400)
+  ORION_QUICKSTART_STEPS  train so many steps (default: 800)
 TXT
 }
 case ${1:-} in
@@ -25,7 +25,7 @@ esac
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 build=${ORION_BUILD_DIR:-$root/build}
 out=${ORION_QUICKSTART_OUT:-$root/out/quickstart}
-steps=${ORION_QUICKSTART_STEPS:-400}
+steps=${ORION_QUICKSTART_STEPS:-800}
 threads=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 [ "$threads" -le 8 ] || threads=8
 
