@@ -51,6 +51,30 @@ static orion_ir_value decompose_log_softmax(orion_ir_builder *b, const orion_ir_
     return finish(b, n, log_softmax(b, ir_operand(n, 0), n->attrs[IR_ATTR(log_softmax, axis)].i));
 }
 
+/* The most negative number of a float dtype. Not -inf, which some targets turn into NaN. */
+static double lowest(orion_ir_dtype dtype) {
+    switch (dtype) {
+    case ORION_IR_F16: return -65504;
+    case ORION_IR_BF16: return -0x1.fep127;
+    default: return -0x1.fffffep127;
+    }
+}
+
+/* What is taken off before exponentiating is finite, so that infinities leave no NaN behind. */
+static orion_ir_value decompose_reduce_logsumexp(orion_ir_builder *b, const orion_ir_node *n) {
+    const ir_attr *axes = &n->attrs[IR_ATTR(reduce_logsumexp, axes)];
+    int keep = attr_bool(n, IR_ATTR(reduce_logsumexp, keep_dims));
+    orion_ir_type out = ir_type_of(b, ir_first_result(n));
+    orion_ir_value x = ir_widen(b, ir_operand(n, 0));
+    orion_ir_value m = orion_ir_reduce_max(b, x, axes->ints, axes->count, 1);
+    m = orion_ir_max(b, m, ir_number(b, m, lowest(ORION_IR_F32)));
+    m = orion_ir_min(b, m, ir_number(b, m, -lowest(ORION_IR_F32)));
+    orion_ir_value e = orion_ir_exp(b, orion_ir_sub(b, x, m));
+    orion_ir_value sum = orion_ir_reduce_sum(b, e, axes->ints, axes->count, keep);
+    m = ir_reshape_to(b, m, out.dims, out.rank);
+    return finish(b, n, orion_ir_add(b, orion_ir_log(b, sum), m));
+}
+
 orion_ir_value ir_one_hot(orion_ir_builder *b, const orion_ir_node *cross_entropy) {
     orion_ir_type logits = ir_type_of(b, ir_operand(cross_entropy, 0));
     orion_ir_value target = IR_RESHAPE(b, ir_operand(cross_entropy, 1), logits.dims[0], 1);
@@ -78,6 +102,12 @@ static orion_ir_value decompose_cross_entropy(orion_ir_builder *b, const orion_i
 }
 
 /* ---- elementwise ---- */
+
+static orion_ir_value decompose_clip(orion_ir_builder *b, const orion_ir_node *n) {
+    orion_ir_value x = ir_operand(n, 0);
+    x = orion_ir_max(b, x, ir_number(b, x, attr_float(n, IR_ATTR(clip, low))));
+    return orion_ir_min(b, x, ir_number(b, x, attr_float(n, IR_ATTR(clip, high))));
+}
 
 static orion_ir_value decompose_silu(orion_ir_builder *b, const orion_ir_node *n) {
     orion_ir_value x = ir_widen(b, ir_operand(n, 0));
@@ -199,15 +229,6 @@ static orion_ir_value attention_mask(orion_ir_builder *b, const orion_ir_node *a
     return orion_ir_less_equal(b, ir_iota(b, s), IR_RESHAPE(b, last, t, 1));
 }
 
-/* The most negative number of a float dtype. Not -inf, which some targets turn into NaN. */
-static double lowest(orion_ir_dtype dtype) {
-    switch (dtype) {
-    case ORION_IR_F16: return -65504;
-    case ORION_IR_BF16: return -0x1.fep127;
-    default: return -0x1.fffffep127;
-    }
-}
-
 /*
  * The R query heads that read one key head lie behind each other, so [B, G*R, T, D] is, without
  * moving anything, [B, G, R*T, D]: one product per key head, and in the gradient of k and v the sum
@@ -245,6 +266,8 @@ orion_ir_value ir_decompose(orion_ir_builder *b, const orion_ir_node *n) {
     switch ((orion_ir_op)n->op) {
     case ORION_IR_OP_softmax: return decompose_softmax(b, n);
     case ORION_IR_OP_log_softmax: return decompose_log_softmax(b, n);
+    case ORION_IR_OP_reduce_logsumexp: return decompose_reduce_logsumexp(b, n);
+    case ORION_IR_OP_clip: return decompose_clip(b, n);
     case ORION_IR_OP_silu: return decompose_silu(b, n);
     case ORION_IR_OP_gelu: return decompose_gelu(b, n);
     case ORION_IR_OP_linear: return decompose_linear(b, n);

@@ -40,6 +40,9 @@ orion_status ir_eval_model(ir_eval *e); /* any model op */
 orion_status ir_eval_index(const ir_eval *e, size_t operand, int64_t at, int64_t least,
                            int64_t limit, int64_t *out);
 
+/* out = f(... f(f(start, x0), x1) ...) over the axes of a reduction of reduce_sum's schema. */
+void ir_eval_reduce(ir_eval *e, double (*f)(double, double), double start);
+
 /* out[m * N + n] = sum over k of x[m * x_row + k * x_step] * y[n * y_row + k * y_step]. */
 typedef struct ir_eval_product {
     double *out;

@@ -32,6 +32,16 @@ static void map(ir_eval *e, double (*f)(double)) {
     for (int64_t i = 0; i < count; i++) ir_eval_out(e, 0)[i] = f(ir_eval_in(e, 0)[i]);
 }
 
+static orion_status eval_clip(ir_eval *e) {
+    double low = attr_float(e, IR_ATTR(clip, low)), high = attr_float(e, IR_ATTR(clip, high));
+    int64_t count = orion_ir_type_elements(ir_eval_out_type(e, 0));
+    for (int64_t i = 0; i < count; i++) {
+        double x = ir_eval_in(e, 0)[i];
+        ir_eval_out(e, 0)[i] = x < low ? low : x > high ? high : x;
+    }
+    return ORION_OK;
+}
+
 static orion_status eval_silu(ir_eval *e) {
     map(e, silu);
     return ORION_OK;
@@ -90,6 +100,17 @@ static orion_status eval_softmax(ir_eval *e) {
 
 static orion_status eval_log_softmax(ir_eval *e) {
     return over_axis(e, log_softmax);
+}
+
+/* log(e^x + e^y) */
+static double log_add(double x, double y) {
+    if (x == y) return x + log(2); /* two infinities, too */
+    return (x > y ? x : y) + log1p(exp(-fabs(x - y)));
+}
+
+static orion_status eval_reduce_logsumexp(ir_eval *e) {
+    ir_eval_reduce(e, log_add, -INFINITY);
+    return ORION_OK;
 }
 
 static orion_status eval_cross_entropy(ir_eval *e) {
@@ -272,6 +293,8 @@ orion_status ir_eval_model(ir_eval *e) {
     switch ((orion_ir_op)e->node->op) {
     case ORION_IR_OP_softmax: return eval_softmax(e);
     case ORION_IR_OP_log_softmax: return eval_log_softmax(e);
+    case ORION_IR_OP_reduce_logsumexp: return eval_reduce_logsumexp(e);
+    case ORION_IR_OP_clip: return eval_clip(e);
     case ORION_IR_OP_silu: return eval_silu(e);
     case ORION_IR_OP_gelu: return eval_gelu(e);
     case ORION_IR_OP_linear: return eval_linear(e);

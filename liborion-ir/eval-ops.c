@@ -97,6 +97,15 @@ static double less(double x, double y) {
 static double less_equal(double x, double y) {
     return x <= y;
 }
+static double logical_and(double x, double y) {
+    return x != 0 && y != 0;
+}
+static double logical_or(double x, double y) {
+    return x != 0 || y != 0;
+}
+static double logical_not(double x) {
+    return x == 0;
+}
 static double neg(double x) {
     return -x;
 }
@@ -167,7 +176,7 @@ static orion_status eval_const(ir_eval *e) {
 
 /* ---- reductions and products ---- */
 
-static void reduce(ir_eval *e, double (*f)(double, double), double start) {
+void ir_eval_reduce(ir_eval *e, double (*f)(double, double), double start) {
     const ir_attr *axes = &e->node->attrs[IR_ATTR(reduce_sum, axes)];
     const orion_ir_type *x = ir_eval_in_type(e, 0);
     int64_t count = orion_ir_type_elements(ir_eval_out_type(e, 0));
@@ -185,12 +194,12 @@ static void reduce(ir_eval *e, double (*f)(double, double), double start) {
 }
 
 static orion_status eval_reduce_sum(ir_eval *e) {
-    reduce(e, add, 0);
+    ir_eval_reduce(e, add, 0);
     return ORION_OK;
 }
 
 static orion_status eval_reduce_mean(ir_eval *e) {
-    reduce(e, add, 0);
+    ir_eval_reduce(e, add, 0);
     int64_t all = orion_ir_type_elements(ir_eval_in_type(e, 0));
     int64_t count = orion_ir_type_elements(ir_eval_out_type(e, 0));
     for (int64_t i = 0; i < count; i++) ir_eval_out(e, 0)[i] /= (double)(all / count);
@@ -198,12 +207,46 @@ static orion_status eval_reduce_mean(ir_eval *e) {
 }
 
 static orion_status eval_reduce_max(ir_eval *e) {
-    reduce(e, larger, -(double)INFINITY);
+    ir_eval_reduce(e, larger, -(double)INFINITY);
     return ORION_OK;
 }
 
 static orion_status eval_reduce_min(ir_eval *e) {
-    reduce(e, smaller, (double)INFINITY);
+    ir_eval_reduce(e, smaller, (double)INFINITY);
+    return ORION_OK;
+}
+
+/* Of n numbers `step` apart, the first whose product with `sign` no other exceeds, or the first
+ * NaN.
+ */
+static int64_t first_extreme(const double *x, int64_t n, int64_t step, double sign) {
+    int64_t best = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (isnan(x[i * step])) return i;
+        if (sign * x[i * step] > sign * x[best * step]) best = i;
+    }
+    return best;
+}
+
+static void arg_reduce(ir_eval *e, double sign) {
+    ir_eval_lines lines =
+        ir_eval_lines_of(ir_eval_in_type(e, 0), attr_int(e, IR_ATTR(reduce_argmax, axis)));
+    double *out = ir_eval_out(e, 0);
+    for (int64_t o = 0; o < lines.outer; o++) {
+        const double *x = ir_eval_in(e, 0) + o * lines.n * lines.inner;
+        for (int64_t p = 0; p < lines.inner; p++) {
+            *out++ = (double)first_extreme(x + p, lines.n, lines.inner, sign);
+        }
+    }
+}
+
+static orion_status eval_reduce_argmax(ir_eval *e) {
+    arg_reduce(e, 1);
+    return ORION_OK;
+}
+
+static orion_status eval_reduce_argmin(ir_eval *e) {
+    arg_reduce(e, -1);
     return ORION_OK;
 }
 
@@ -403,6 +446,8 @@ static const struct kernel {
     [ORION_IR_OP_equal] = {.two = equal},
     [ORION_IR_OP_less] = {.two = less},
     [ORION_IR_OP_less_equal] = {.two = less_equal},
+    [ORION_IR_OP_logical_and] = {.two = logical_and},
+    [ORION_IR_OP_logical_or] = {.two = logical_or},
     [ORION_IR_OP_select] = {.node = eval_select},
     [ORION_IR_OP_neg] = {.one = neg},
     [ORION_IR_OP_abs] = {.one = fabs},
@@ -419,11 +464,14 @@ static const struct kernel {
     [ORION_IR_OP_floor] = {.one = floor},
     [ORION_IR_OP_round] = {.one = nearbyint},
     [ORION_IR_OP_identity] = {.one = identity},
+    [ORION_IR_OP_logical_not] = {.one = logical_not},
     [ORION_IR_OP_cast] = {.node = eval_cast},
     [ORION_IR_OP_reduce_sum] = {.node = eval_reduce_sum},
     [ORION_IR_OP_reduce_mean] = {.node = eval_reduce_mean},
     [ORION_IR_OP_reduce_max] = {.node = eval_reduce_max},
     [ORION_IR_OP_reduce_min] = {.node = eval_reduce_min},
+    [ORION_IR_OP_reduce_argmax] = {.node = eval_reduce_argmax},
+    [ORION_IR_OP_reduce_argmin] = {.node = eval_reduce_argmin},
     [ORION_IR_OP_matmul] = {.node = eval_matmul},
     [ORION_IR_OP_reshape] = {.node = eval_reshape},
     [ORION_IR_OP_transpose] = {.node = eval_transpose},

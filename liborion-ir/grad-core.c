@@ -157,8 +157,7 @@ static const ir_attr *axes_of(const orion_ir_node *n) {
     return &n->attrs[IR_ATTR(reduce_sum, axes)];
 }
 
-/* v, of the type of a reduction's result, with the reduced axes back as extents 1. */
-static orion_ir_value keep_axes(orion_ir_builder *b, const orion_ir_node *n, orion_ir_value v) {
+orion_ir_value ir_grad_keep_axes(orion_ir_builder *b, const orion_ir_node *n, orion_ir_value v) {
     orion_ir_type type = ir_type_of(b, ir_operand(n, 0));
     const ir_attr *axes = axes_of(n);
     for (size_t i = 0; i < axes->count; i++) type.dims[axes->ints[i]] = 1;
@@ -175,7 +174,7 @@ static orion_ir_value spread(orion_ir_builder *b, const orion_ir_node *n, orion_
         reps[axes->ints[i]] = type.dims[axes->ints[i]];
         repeats |= type.dims[axes->ints[i]] != 1;
     }
-    v = keep_axes(b, n, v);
+    v = ir_grad_keep_axes(b, n, v);
     orion_ir_attr attr = orion_ir_attr_ints("reps", reps, type.rank);
     return repeats ? orion_ir_build(b, ORION_IR_OP_tile, &v, 1, &attr, 1) : v;
 }
@@ -195,8 +194,8 @@ static void grad_reduce_mean(ir_grad *c, const orion_ir_node *n) {
 static void grad_reduce_extremum(ir_grad *c, const orion_ir_node *n) {
     orion_ir_builder *b = &c->b;
     const ir_attr *axes = axes_of(n);
-    orion_ir_value x = ir_operand(n, 0), g = keep_axes(b, n, ir_grad_of(c, n, 0));
-    orion_ir_value hit = orion_ir_equal(b, x, keep_axes(b, n, ir_first_result(n)));
+    orion_ir_value x = ir_operand(n, 0), g = ir_grad_keep_axes(b, n, ir_grad_of(c, n, 0));
+    orion_ir_value hit = orion_ir_equal(b, x, ir_grad_keep_axes(b, n, ir_first_result(n)));
     hit = orion_ir_cast(b, hit, ir_dtype_of(b, x));
     orion_ir_value ties = orion_ir_reduce_sum(b, hit, axes->ints, axes->count, 1);
     ir_grad_add(c, n, 0, orion_ir_mul(b, hit, orion_ir_div(b, g, ties)));
@@ -428,7 +427,7 @@ static void grad_slice_update(ir_grad *c, const orion_ir_node *n) {
 #define GENERAL(operands_, function)                                                               \
     { .operands = operands_, .general = function }
 
-/* Ops that are not here end every path: const and comparisons. */
+/* Ops that are not here end every path: const and all whose results are bools or indices. */
 static const ir_grad_rule rules[] = {
     [ORION_IR_OP_add] = GENERAL(3, grad_add),
     [ORION_IR_OP_sub] = GENERAL(3, grad_sub),

@@ -57,4 +57,7 @@ void ir_grad_add(ir_grad *c, const orion_ir_node *n, size_t i, orion_ir_value v)
 void ir_grad_scatter(ir_grad *c, const orion_ir_node *n, size_t i, orion_ir_value updates,
                      orion_ir_value indices);
 
+/* v, of the type of a reduction's result, with the reduced axes back as extents 1. */
+orion_ir_value ir_grad_keep_axes(orion_ir_builder *b, const orion_ir_node *n, orion_ir_value v);
+
 #endif

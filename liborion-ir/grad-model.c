@@ -33,6 +33,15 @@ static void grad_log_softmax(ir_grad *c, const orion_ir_node *n) {
     ir_grad_add(c, n, 0, orion_ir_sub(b, g, orion_ir_mul(b, orion_ir_exp(b, y), sum)));
 }
 
+/* g exp(x - y) */
+static void grad_reduce_logsumexp(ir_grad *c, const orion_ir_node *n) {
+    orion_ir_builder *b = &c->b;
+    orion_ir_value g = ir_grad_keep_axes(b, n, ir_widen(b, ir_grad_of(c, n, 0)));
+    orion_ir_value y = ir_grad_keep_axes(b, n, ir_widen(b, ir_first_result(n)));
+    orion_ir_value share = orion_ir_exp(b, orion_ir_sub(b, ir_widen(b, ir_operand(n, 0)), y));
+    ir_grad_add(c, n, 0, orion_ir_mul(b, g, share));
+}
+
 /* (softmax - one hot) g / count, in rows that count. */
 static void grad_cross_entropy(ir_grad *c, const orion_ir_node *n) {
     orion_ir_builder *b = &c->b;
@@ -45,6 +54,17 @@ static void grad_cross_entropy(ir_grad *c, const orion_ir_node *n) {
 }
 
 /* ---- elementwise ---- */
+
+/* g within the bounds and on them. */
+static void grad_clip(ir_grad *c, const orion_ir_node *n) {
+    orion_ir_builder *b = &c->b;
+    orion_ir_value x = ir_operand(n, 0), g = ir_grad_of(c, n, 0);
+    orion_ir_value low = ir_number(b, x, n->attrs[IR_ATTR(clip, low)].f);
+    orion_ir_value high = ir_number(b, x, n->attrs[IR_ATTR(clip, high)].f);
+    orion_ir_value inside =
+        orion_ir_logical_and(b, orion_ir_less_equal(b, low, x), orion_ir_less_equal(b, x, high));
+    ir_grad_add(c, n, 0, orion_ir_select(b, inside, g, ir_number(b, g, 0)));
+}
 
 /* g s (1 + x (1 - s)), s = sigmoid(x) */
 static orion_ir_value grad_silu(const ir_grad_point *p) {
@@ -163,6 +183,9 @@ ir_grad_rule ir_grad_model(uint32_t op) {
     switch ((orion_ir_op)op) {
     case ORION_IR_OP_softmax: return (ir_grad_rule){.operands = 1, .general = grad_softmax};
     case ORION_IR_OP_log_softmax: return (ir_grad_rule){.operands = 1, .general = grad_log_softmax};
+    case ORION_IR_OP_reduce_logsumexp:
+        return (ir_grad_rule){.operands = 1, .general = grad_reduce_logsumexp};
+    case ORION_IR_OP_clip: return (ir_grad_rule){.operands = 1, .general = grad_clip};
     case ORION_IR_OP_silu: return (ir_grad_rule){.operands = 1, .unary = grad_silu};
     case ORION_IR_OP_gelu: return (ir_grad_rule){.operands = 1, .general = grad_gelu};
     case ORION_IR_OP_linear: return (ir_grad_rule){.operands = 7, .general = grad_linear};

@@ -29,6 +29,12 @@ orion_status ir_infer_compare(ir_infer_context *c) {
     return ORION_OK;
 }
 
+orion_status ir_infer_logical(ir_infer_context *c) {
+    for (size_t i = 0; i < c->n_in; i++) TRY(ir_need_dtype(c, i, ORION_IR_BOOL));
+    c->out[0] = c->in[0];
+    return c->n_in == 1 ? ORION_OK : ir_broadcast_operands(c, &c->in[0], 1, &c->out[0]);
+}
+
 orion_status ir_infer_select(ir_infer_context *c) {
     TRY(ir_need_dtype(c, 0, ORION_IR_BOOL));
     TRY(ir_need_same_dtype(c, 1, 2));
@@ -63,7 +69,9 @@ orion_status ir_infer_cast(ir_infer_context *c) {
 
 _Static_assert(IR_ATTR(reduce_sum, axes) == IR_ATTR(reduce_mean, axes) &&
                    IR_ATTR(reduce_sum, axes) == IR_ATTR(reduce_max, axes) &&
-                   IR_ATTR(reduce_sum, axes) == IR_ATTR(reduce_min, axes),
+                   IR_ATTR(reduce_sum, axes) == IR_ATTR(reduce_min, axes) &&
+                   IR_ATTR(reduce_sum, axes) == IR_ATTR(reduce_logsumexp, axes) &&
+                   IR_ATTR(reduce_argmax, axis) == IR_ATTR(reduce_argmin, axis),
                "ops that share a rule have the same schema");
 
 orion_status ir_infer_reduce(ir_infer_context *c) {
@@ -96,6 +104,21 @@ orion_status ir_infer_reduce(ir_infer_context *c) {
 orion_status ir_infer_reduce_float(ir_infer_context *c) {
     TRY(ir_need_float(c, 0));
     return ir_infer_reduce(c);
+}
+
+orion_status ir_infer_arg(ir_infer_context *c) {
+    ir_attr *axis = &c->attrs[IR_ATTR(reduce_argmax, axis)];
+    bool keep = c->attrs[IR_ATTR(reduce_argmax, keep_dims)].i != 0;
+    const orion_ir_type *x = &c->in[0];
+    orion_ir_type out = {.dtype = ORION_IR_I32};
+    if (!ir_is_number(x->dtype)) return TYPE_ERROR(c, "operand 0 must be a number, not bool");
+    TRY(ir_axis_in(c, &axis->i, x->rank));
+    for (uint32_t i = 0; i < x->rank; i++) {
+        bool reduced = (int64_t)i == axis->i;
+        if (!reduced || keep) out.dims[out.rank++] = reduced ? 1 : x->dims[i];
+    }
+    c->out[0] = out;
+    return ORION_OK;
 }
 
 /* ---- products ---- */

@@ -14,6 +14,14 @@ orion_status ir_infer_axis_float(ir_infer_context *c) {
     return ORION_OK;
 }
 
+orion_status ir_infer_clip(ir_infer_context *c) {
+    double low = c->attrs[IR_ATTR(clip, low)].f, high = c->attrs[IR_ATTR(clip, high)].f;
+    TRY(ir_need_float(c, 0));
+    if (!(low <= high)) return ATTR_ERROR(c, "low must not be above high, and neither a NaN");
+    c->out[0] = c->in[0];
+    return ORION_OK;
+}
+
 orion_status ir_infer_linear(ir_infer_context *c) {
     const orion_ir_type *x = &c->in[0], *w = &c->in[1];
     TRY(ir_need_float(c, 0));

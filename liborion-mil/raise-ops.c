@@ -77,20 +77,9 @@ static orion_status mil_raise_square(mil_raiser *r, statement *s, orion_ir_value
     return ORION_OK;
 }
 
-/* clip between alpha and beta; relu6 between 0 and 6. */
-static orion_status mil_raise_clip(mil_raiser *r, statement *s, orion_ir_value *out) {
-    static const char *const names[] = {"x", "alpha", "beta", NULL};
-    bool fixed = strcmp(s->op, "relu6") == 0;
-    double low = 0, high = 6;
-    TRY(mil_only(r, s, fixed ? (const char *const[]){"x", NULL} : names));
-    TRY(mil_operand(r, s, "x", false, out));
-    if (!fixed) {
-        TRY(mil_float(r, s, "alpha", NULL, &low));
-        TRY(mil_float(r, s, "beta", NULL, &high));
-    }
-    orion_ir_dtype dtype = dtype_of(r, *out);
-    *out = orion_ir_max(r->b, *out, scalar(r, dtype, low));
-    *out = orion_ir_min(r->b, *out, scalar(r, dtype, high));
+static orion_status mil_raise_relu6(mil_raiser *r, statement *s, orion_ir_value *out) {
+    TRY(one_operand(r, s, out));
+    *out = orion_ir_clip(r->b, *out, 0, 6);
     return ORION_OK;
 }
 
@@ -127,30 +116,23 @@ static orion_status mil_raise_greater(mil_raiser *r, statement *s, orion_ir_valu
     return ORION_OK;
 }
 
-static orion_ir_value negate(mil_raiser *r, orion_ir_value x) {
-    return orion_ir_equal(r->b, x, scalar(r, ORION_IR_BOOL, 0));
-}
-
 static orion_status mil_raise_not_equal(mil_raiser *r, statement *s, orion_ir_value *out) {
     orion_ir_value x, y;
     TRY(two_operands(r, s, &x, &y));
-    *out = negate(r, orion_ir_equal(r->b, x, y));
+    *out = orion_ir_logical_not(r->b, orion_ir_equal(r->b, x, y));
     return ORION_OK;
 }
 
-static orion_status mil_raise_logical(mil_raiser *r, statement *s, orion_ir_value *out) {
-    orion_ir_value x, y;
-    TRY(two_operands(r, s, &x, &y));
-    *out = strcmp(s->op, "logical_and") == 0
-               ? orion_ir_select(r->b, x, y, scalar(r, ORION_IR_BOOL, 0))
-               : orion_ir_select(r->b, x, scalar(r, ORION_IR_BOOL, 1), y);
-    return ORION_OK;
-}
-
-static orion_status mil_raise_logical_not(mil_raiser *r, statement *s, orion_ir_value *out) {
-    orion_ir_value x;
-    TRY(one_operand(r, s, &x));
-    *out = negate(r, x);
+/* Indices may be asked for in another integer type. */
+static orion_status mil_raise_arg(mil_raiser *r, statement *s, orion_ir_value *out) {
+    bool given;
+    const char *word = "int32";
+    TRY(mil_string(r, s, "output_dtype", &given, &word));
+    orion_ir_dtype dtype = mil_raise_dtype(orion_mil_dtype_from_name(word));
+    if (dtype != ORION_IR_I32 && dtype != ORION_IR_U16)
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "there are no indices of type '%s'", word);
+    TRY(mil_raise_generic(r, s, out));
+    if (dtype != ORION_IR_I32) *out = orion_ir_cast(r->b, *out, dtype);
     return ORION_OK;
 }
 

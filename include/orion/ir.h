@@ -259,6 +259,8 @@ ORION_IR_BINARY(pow)
 ORION_IR_BINARY(equal)
 ORION_IR_BINARY(less)
 ORION_IR_BINARY(less_equal)
+ORION_IR_BINARY(logical_and)
+ORION_IR_BINARY(logical_or)
 ORION_IR_BINARY(linear)
 ORION_IR_BINARY(embedding)
 ORION_IR_BINARY(cross_entropy)
@@ -277,11 +279,13 @@ ORION_IR_UNARY(cos)
 ORION_IR_UNARY(floor)
 ORION_IR_UNARY(round)
 ORION_IR_UNARY(identity)
+ORION_IR_UNARY(logical_not)
 ORION_IR_UNARY(silu)
 ORION_IR_REDUCE(reduce_sum)
 ORION_IR_REDUCE(reduce_mean)
 ORION_IR_REDUCE(reduce_max)
 ORION_IR_REDUCE(reduce_min)
+ORION_IR_REDUCE(reduce_logsumexp)
 #undef ORION_IR_UNARY
 #undef ORION_IR_BINARY
 #undef ORION_IR_REDUCE
@@ -293,6 +297,20 @@ static inline orion_ir_value orion_ir_select(orion_ir_builder *b, orion_ir_value
     in[1] = x;
     in[2] = y;
     return orion_ir_build(b, ORION_IR_OP_select, in, 3, 0, 0);
+}
+static inline orion_ir_value orion_ir_clip(orion_ir_builder *b, orion_ir_value x, double low,
+                                           double high) {
+    orion_ir_attr a[2];
+    a[0] = orion_ir_attr_float("low", low);
+    a[1] = orion_ir_attr_float("high", high);
+    return orion_ir_build(b, ORION_IR_OP_clip, &x, 1, a, 2);
+}
+static inline orion_ir_value orion_ir_reduce_argmax(orion_ir_builder *b, orion_ir_value x,
+                                                    int64_t axis, int keep_dims) {
+    orion_ir_attr a[2];
+    a[0] = orion_ir_attr_int("axis", axis);
+    a[1] = orion_ir_attr_int("keep_dims", keep_dims);
+    return orion_ir_build(b, ORION_IR_OP_reduce_argmax, &x, 1, a, 2);
 }
 static inline orion_ir_value orion_ir_cast(orion_ir_builder *b, orion_ir_value x,
                                            orion_ir_dtype dtype) {

@@ -5,6 +5,8 @@
  */
 #include "random-graph.h"
 
+#include <math.h>
+
 enum { POOL_MAX = 64, ELEMENTS_MAX = 96 }; /* op_buffers hold 64 outputs */
 
 typedef struct maker {
@@ -198,6 +200,16 @@ static orion_ir_value make_compare(maker *m) {
     return make_pair(m, value_with(m, any_dtype, 0));
 }
 
+static orion_ir_value make_logical(maker *m) {
+    orion_ir_value x = value_of(m, draw_type(m, ORION_IR_BOOL, 0));
+    return m->op == ORION_IR_OP_logical_not ? emit_plain(m, &x, 1) : make_pair(m, x);
+}
+
+static orion_ir_value make_clip(maker *m) {
+    double low = coin(m) ? -0.5 : -(double)INFINITY, high = coin(m) ? 0.75 : (double)INFINITY;
+    return orion_ir_clip(m->b, float_value(m, 0), low, high);
+}
+
 static orion_ir_value make_select(maker *m) {
     orion_ir_value x = value_with(m, any_dtype, 0);
     orion_ir_type type = type_of(m, x), truth = type;
@@ -240,6 +252,13 @@ static orion_ir_value make_reduce(maker *m) {
 
 static orion_ir_value make_reduce_float(maker *m) {
     return reduce(m, float_value(m, 0));
+}
+
+static orion_ir_value make_arg(maker *m) {
+    orion_ir_value x = value_with(m, number_dtype, 1);
+    orion_ir_attr attrs[] = {orion_ir_attr_int("axis", some_axis(m, type_of(m, x))),
+                             orion_ir_attr_int("keep_dims", coin(m))};
+    return emit(m, &x, 1, attrs, 2);
 }
 
 static orion_ir_value make_matmul(maker *m) {
@@ -520,6 +539,8 @@ static bool is_wild(orion_ir_op op) {
     case ORION_IR_OP_equal:
     case ORION_IR_OP_less:
     case ORION_IR_OP_less_equal:
+    case ORION_IR_OP_reduce_argmax:
+    case ORION_IR_OP_reduce_argmin:
     case ORION_IR_OP_exp:
     case ORION_IR_OP_log:
     case ORION_IR_OP_sqrt:

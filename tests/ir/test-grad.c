@@ -7,8 +7,11 @@
 #include <math.h>
 
 /* Ops that pass no gradient, and why. All others must have cases in op_cases. */
-static const char *const ends[] = {"const", "equal", "less", "less_equal"}; /* a path ends here */
-static const char *const refused[] = {"floor", "round"};                    /* no derivative */
+static const char *const ends[] = {/* a path ends here */
+                                   "const",       "equal",         "less",
+                                   "less_equal",  "logical_and",   "logical_or",
+                                   "logical_not", "reduce_argmax", "reduce_argmin"};
+static const char *const refused[] = {"floor", "round"}; /* no derivative */
 
 static bool listed(const char *const *names, size_t n, const char *name) {
     for (size_t i = 0; i < n; i++) {
@@ -157,6 +160,8 @@ static void test_kinks(void **state) {
     (void)state;
     check_exactly("relu", "f32[3] -1 0 1", "", "f32[3] 0 0 1");
     check_exactly("abs", "f32[3] -1 0 1", "", "f32[3] -1 0 1");
+    check_exactly("clip", "f32[5] -2 -1 0 1 2", "low=-1 high=1", "f32[5] 0 1 1 1 0");
+    check_exactly("reduce_logsumexp", "f32[3] 2 -inf 2", "axes=[0]", "f32[3] 0.5 0 0.5");
     check_exactly("max", "f32[3] 1 2 3; f32[3] 2 2 2", "", "f32[3] 0 0.5 1; f32[3] 1 0.5 0");
     check_exactly("min", "f32[3] 1 2 3; f32[3] 2 2 2", "", "f32[3] 1 0.5 0; f32[3] 0 0.5 1");
     check_exactly("reduce_max", "f32[2,3] 1 5 5 7 7 7", "axes=[1]",

@@ -58,6 +58,15 @@ static const rule rules[] = {
     {XY("f32[2]", "f32[3]"), "%r = less %x, %y : bool[3]", BAD(IR_TYPE), "broadcast"},
     {XY("i8[2]", "i8[2]"), "%r = less_equal %x, %y : bool[2]", GOOD, NULL},
     {XY("i8[2]", "i8[3]"), "%r = less_equal %x, %y : bool[2]", BAD(IR_TYPE), "broadcast"},
+    {XY("bool[2,1]", "bool[3]"), "%r = logical_and %x, %y : bool[2,3]", GOOD, NULL},
+    {XY("bool[2]", "f32[2]"), "%r = logical_and %x, %y : bool[2]", BAD(IR_TYPE),
+     "operand 1 must be bool"},
+    {XY("bool[2]", "bool[3]"), "%r = logical_and %x, %y : bool[2]", BAD(IR_TYPE), "broadcast"},
+    {XY("bool[]", "bool[3]"), "%r = logical_or %x, %y : bool[3]", GOOD, NULL},
+    {XY("u8[2]", "bool[2]"), "%r = logical_or %x, %y : bool[2]", BAD(IR_TYPE),
+     "operand 0 must be bool"},
+    {"%x: bool[2]", "%r = logical_not %x : bool[2]", GOOD, NULL},
+    {"%x: i32[2]", "%r = logical_not %x : bool[2]", BAD(IR_TYPE), "operand 0 must be bool"},
     {XYZ("bool[2,1]", "f32[3]", "f32[]"), "%r = select %x, %y, %z : f32[2,3]", GOOD, NULL},
     {XYZ("bool[]", "bool[3]", "bool[1]"), "%r = select %x, %y, %z : bool[3]", GOOD, NULL},
     {XYZ("i32[3]", "f32[3]", "f32[3]"), "%r = select %x, %y, %z : f32[3]", BAD(IR_TYPE),
@@ -98,6 +107,14 @@ static const rule rules[] = {
     {"%x: f16[2]", "%r = gelu %x {tanh_approximation=true} : f16[2]", GOOD, NULL},
     {"%x: f16[2]", "%r = gelu %x {tanh_approximation=false} : f16[2]", GOOD,
      "%r = gelu %x : f16[2]"},
+
+    {"%x: f16[2]", "%r = clip %x {low=-0.5, high=inf} : f16[2]", GOOD, NULL},
+    {"%x: f32[]", "%r = clip %x {low=1, high=1} : f32[]", GOOD, NULL},
+    {"%x: f32[2]", "%r = clip %x {low=1, high=0.5} : f32[2]", BAD(IR_ATTRIBUTE),
+     "low must not be above high"},
+    {"%x: f32[2]", "%r = clip %x {low=nan, high=0.5} : f32[2]", BAD(IR_ATTRIBUTE), "NaN"},
+    {"%x: f32[2]", "%r = clip %x {low=0} : f32[2]", BAD(IR_ATTRIBUTE), "\"high\" must be given"},
+    {"%x: i32[2]", "%r = clip %x {low=0, high=1} : i32[2]", BAD(IR_TYPE), "f32, f16 or bf16"},
 
     /* cast */
     {"%x: f32[2,3]", "%r = cast %x {dtype=bool} : bool[2,3]", GOOD, NULL},
@@ -261,6 +278,18 @@ static const rule rules[] = {
      BAD(IR_TYPE), "operand 1 must have rank 1"},
     {XYZ("f32[5]", "f32[1]", "i32[1]"), "%r = slice_update %x, %y, %z {axis=1} : f32[5]",
      BAD(IR_ATTRIBUTE), "axis 1"},
+
+    /* arg */
+    {"%x: f32[2,3,4]", "%r = reduce_argmax %x {axis=1} : i32[2,4]", GOOD, NULL},
+    {"%x: f32[2,3]", "%r = reduce_argmax %x {keep_dims=true} : i32[2,1]", GOOD,
+     "%r = reduce_argmax %x {axis=1, keep_dims=true} : i32[2,1]"},
+    {"%x: bool[2]", "%r = reduce_argmax %x {axis=0} : i32[]", BAD(IR_TYPE), "not bool"},
+    {"%x: f32[]", "%r = reduce_argmax %x : i32[]", BAD(IR_ATTRIBUTE), "axis -1 is outside"},
+    {"%x: u8[2,3]", "%r = reduce_argmin %x {axis=0} : i32[3]", GOOD, NULL},
+    {"%x: u8[2,3]", "%r = reduce_argmin %x {axis=2} : i32[3]", BAD(IR_ATTRIBUTE), "axis 2"},
+    {"%x: f16[2,3]", "%r = reduce_logsumexp %x {axes=[1]} : f16[2]", GOOD, NULL},
+    {"%x: i32[2,3]", "%r = reduce_logsumexp %x {axes=[1]} : i32[2]", BAD(IR_TYPE),
+     "f32, f16 or bf16"},
 
     /* softmax family */
     {"%x: f32[2,3]", "%r = softmax %x : f32[2,3]", GOOD, "%r = softmax %x {axis=1} : f32[2,3]"},

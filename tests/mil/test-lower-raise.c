@@ -32,6 +32,13 @@ static const char *const cases[] = {
     BINARY("equal", "f32", "bool"),
     BINARY("less", "i32", "bool"),
     BINARY("less_equal", "f16", "bool"),
+    GRAPH("%a: bool[2,1], %b: bool[3]", "%x, %y, %z",
+          "  %x = logical_and %a, %b : bool[2,3]\n"
+          "  %y = logical_or %a, %b : bool[2,3]\n"
+          "  %z = logical_not %a : bool[2,1]\n"),
+    GRAPH("%x: f32[3], %h: f16[2]", "%y, %z",
+          "  %y = clip %x {low=-inf, high=0.1} : f32[3]\n"
+          "  %z = clip %h {low=0.125, high=6} : f16[2]\n"),
     GRAPH("%c: bool[3], %a: f32[2,1], %b: f32[]", "%y", "  %y = select %c, %a, %b : f32[2,3]\n"),
     UNARY("neg", "f32"),
     UNARY("neg", "i32"),
@@ -62,6 +69,11 @@ static const char *const cases[] = {
     REDUCE("reduce_mean"),
     REDUCE("reduce_max"),
     REDUCE("reduce_min"),
+    REDUCE("reduce_logsumexp"),
+    GRAPH("%x: f32[2,3,4], %i: i32[5]", "%a, %b, %c",
+          "  %a = reduce_argmax %x {axis=1} : i32[2,4]\n"
+          "  %b = reduce_argmin %x {axis=2, keep_dims=true} : i32[2,3,1]\n"
+          "  %c = reduce_argmax %i {axis=0} : i32[]\n"),
     GRAPH("%x: f32[2]", "%y", "  %y = reduce_sum %x {axes=[]} : f32[2]\n"),
     /* products */
     GRAPH("%x: f32[2,1,3,4], %y: f32[5,4,6]", "%z", "  %z = matmul %x, %y : f32[2,5,3,6]\n"),

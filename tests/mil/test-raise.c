@@ -124,6 +124,15 @@ static void test_ops_in_other_words(void **state) {
                          "y"),
                     1, 1, 0, 1, 1, 0);
     ASSERT_COMPUTES(BODY("tensor<bool, [2, 3]> y = logical_not(x = b);\n", "y"), 0, 1, 1, 0, 0, 1);
+    ASSERT_COMPUTES(BODY("tensor<bool, [2, 3]> c = less(x = x, y = 3);\n"
+                         "tensor<bool, [2, 3]> y = logical_xor(x = c, y = b);\n",
+                         "y"),
+                    0, 1, 0, 1, 1, 0);
+    ASSERT_COMPUTES(BODY("tensor<int32, [2]> y = reduce_argmax(x = x);\n", "y"), 2, 2);
+    ASSERT_COMPUTES(BODY("tensor<uint16, [1, 3]> y = reduce_argmin(x = x, axis = 0, keep_dims = "
+                         "true, output_dtype = \"uint16\");\n",
+                         "y"),
+                    0, 0, 0);
     ASSERT_COMPUTES(
         BODY("tensor<fp32, [2, 3]> y = gelu(x = x, mode = \"SIGMOID_APPROXIMATION\");\n", "y"),
         1 / (1 + exp(-(double)1.702f)), 2 / (1 + exp(-2 * (double)1.702f)),
@@ -320,7 +329,10 @@ static void assert_refused(const refusal *c) {
 static void test_refusals(void **state) {
     (void)state;
     static const refusal cases[] = {
-        {"fp32 y = conv(x = x);", "y", UNSUPPORTED, 4, 1, "conv: the IR has no counterpart"},
+        {"fp32 y = non_zero(x = x);", "y", UNSUPPORTED, 4, 1,
+         "non_zero: the IR has no counterpart"},
+        {"fp32 y = reduce_argmax(x = x, output_dtype = \"fp32\");", "y", UNSUPPORTED, 4, 1,
+         "there are no indices of type 'fp32'"},
         {"fp32 y = constexpr_affine_dequantize()[axis = 0];", "y", UNSUPPORTED, 4, 1,
          "constexpr_affine_dequantize: the IR has no counterpart"},
         {"fp32 y = exp(x = x, z = x);", "y", PARAMETER, 4, 1, "there is no parameter 'z'"},
