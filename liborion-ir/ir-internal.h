@@ -247,11 +247,14 @@ uint32_t *ir_use_counts(const orion_ir_graph *g,
 /* ---- passes (pass.c, passes/<name>.c) ---- */
 typedef struct ir_pass {
     const char *name, *doc;
-    bool in_default; /* part of the "default" pipeline; pass.c says what such a pass must lower */
+    bool shrinks; /* may be repeated until nothing changes: pass.c says what that asks of it */
+    const char *option; /* name of the number that it must be given, or NULL */
+    /* One of the two: with an option, run_with. */
     orion_status (*run)(orion_ir_graph *g, orion_diag *diag, bool *changed);
+    orion_status (*run_with)(orion_ir_graph *g, int64_t number, orion_diag *diag, bool *changed);
 } ir_pass;
-extern const ir_pass ir_pass_decompose, ir_pass_identity, ir_pass_cast, ir_pass_fold, ir_pass_cse,
-    ir_pass_dce;
+extern const ir_pass ir_pass_decompose, ir_pass_identity, ir_pass_cast, ir_pass_algebra,
+    ir_pass_algebra_inexact, ir_pass_fold, ir_pass_cse, ir_pass_dce;
 
 /*
  * One walk in topological order that redirects values as it goes: operands of the visited node are

@@ -475,20 +475,36 @@ ORION_API size_t orion_ir_pass_count(void);
 ORION_API const char *ORION_NULLABLE orion_ir_pass_name(size_t i);
 /** One sentence about pass i. */
 ORION_API const char *ORION_NULLABLE orion_ir_pass_doc(size_t i);
+/** Name of the number that pass i must be given ("budget"), or NULL if it takes none. */
+ORION_API const char *ORION_NULLABLE orion_ir_pass_option(size_t i);
+/** Name of the i-th pipeline that has one ("default" ...), or NULL past the end. */
+ORION_API const char *ORION_NULLABLE orion_ir_pipeline_name(size_t i);
 /**
- * Run a pipeline: names of passes between commas, e.g. "decompose,default,dce". "default" stands
- * for the usual passes, repeated until none changes the graph; "" is no pass at all.
+ * Run a pipeline: items between commas, e.g. "decompose,default,remat(budget=1048576)". An item is
+ * a pass, with its number if it takes one; the name of a pipeline; or repeat(...), whose passes are
+ * run until none changes the graph. "default" stands for the usual passes, repeated, which keep
+ * every bit; "inexact" adds those that may round differently. "" is no pass at all.
  * @param out_changed [out, optional] 1 if the graph changed
  * @return ORION_OK; ORION_ERROR_NOT_FOUND names the unknown pass (nothing is run);
- * ORION_ERROR_VERIFY if verify_each finds something; what the dump's writer returns;
- * ORION_ERROR_INVALID_ARGUMENT if "decompose" would need a tensor beyond the limits;
- * ORION_ERROR_ABI if the options are newer than the library; ORION_ERROR_NO_MEMORY. On failure the
- * graph is valid and equal in value, perhaps partly rewritten.
+ * ORION_ERROR_INVALID_ARGUMENT if the pipeline is not well formed, an option is missing or unknown,
+ * or repeat(...) holds a pass that need not come to an end (nothing is run), or if "decompose"
+ * would need a tensor beyond the limits; ORION_ERROR_VERIFY if verify_each finds something; what
+ * the dump's writer returns; ORION_ERROR_ABI if the options are newer than the library;
+ * ORION_ERROR_NO_MEMORY. On failure the graph is valid and equal in value, perhaps partly
+ * rewritten.
  */
 ORION_API ORION_MUST_CHECK orion_status
 orion_ir_run_passes(orion_ir_graph *graph, const char *pipeline,
                     const orion_ir_pass_options *ORION_NULLABLE options,
                     orion_diag *ORION_NULLABLE diag, int *ORION_NULLABLE out_changed);
+/**
+ * Print a pipeline with all names of pipelines written out, as it can be given to run again.
+ * @return ORION_OK; ORION_ERROR_NOT_FOUND, ORION_ERROR_INVALID_ARGUMENT as when it is run; what the
+ * writer returns. Takes no memory.
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_ir_print_pipeline(const char *pipeline,
+                                                                const orion_writer *writer,
+                                                                orion_diag *ORION_NULLABLE diag);
 
 /* ---- evaluation --------------------------------------------------------------------------- */
 

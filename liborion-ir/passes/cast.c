@@ -53,6 +53,6 @@ static orion_status run(orion_ir_graph *g, orion_diag *diag, bool *changed) {
 const ir_pass ir_pass_cast = {
     .name = "cast",
     .doc = "join casts of casts where the first loses nothing; remove casts that change nothing",
-    .in_default = true,
+    .shrinks = true,
     .run = run,
 };

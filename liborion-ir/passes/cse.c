@@ -115,6 +115,6 @@ static orion_status run(orion_ir_graph *g, orion_diag *diag, bool *changed) {
 const ir_pass ir_pass_cse = {
     .name = "cse",
     .doc = "of nodes that compute the same, keep the first",
-    .in_default = true,
+    .shrinks = true,
     .run = run,
 };

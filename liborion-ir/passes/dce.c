@@ -38,6 +38,6 @@ static orion_status run(orion_ir_graph *g, orion_diag *diag, bool *changed) {
 const ir_pass ir_pass_dce = {
     .name = "dce",
     .doc = "remove nodes whose results nobody uses",
-    .in_default = true,
+    .shrinks = true,
     .run = run,
 };

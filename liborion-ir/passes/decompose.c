@@ -27,6 +27,5 @@ static orion_status run(orion_ir_graph *g, orion_diag *diag, bool *changed) {
 const ir_pass ir_pass_decompose = {
     .name = "decompose",
     .doc = "write every model op in core ops",
-    .in_default = false,
     .run = run,
 };

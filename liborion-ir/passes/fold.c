@@ -139,6 +139,6 @@ static orion_status run(orion_ir_graph *g, orion_diag *diag, bool *changed) {
 const ir_pass ir_pass_fold = {
     .name = "fold",
     .doc = "compute nodes whose operands are constants",
-    .in_default = true,
+    .shrinks = true,
     .run = run,
 };

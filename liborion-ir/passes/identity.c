@@ -143,6 +143,6 @@ static orion_status run(orion_ir_graph *g, orion_diag *diag, bool *changed) {
 const ir_pass ir_pass_identity = {
     .name = "identity",
     .doc = "remove nodes that yield one of their operands; join chains of reshapes and transposes",
-    .in_default = true,
+    .shrinks = true,
     .run = run,
 };
