@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 """Missing, damaged and hostile files, and places that cannot be written: one clear message, exit
 code 1, nothing half-written."""
+import ctypes
 import os
 import resource
 import signal
 import struct
 import subprocess
 
-from harness import (ORION, Skip, case, environment, good, llama2c_tokenizer, llama2c_weights, main,
+from harness import (ORION, case, environment, good, llama2c_tokenizer, llama2c_weights, main,
                      orion, refused, tiny_training, write_llama2c, write_recipe, write_text)
 
 
@@ -191,6 +192,13 @@ def prompts(folder):
     refused(1, "generate", *weights, "--prompt", "a" * 500, mentions="ORN-")
 
 
+def without_override():
+    """In the child: the superuser too may write only where the mode of a folder lets him."""
+    drop_from_bounding_set, may_override = 24, 1
+    if os.geteuid() == 0 and ctypes.CDLL(None).prctl(drop_from_bounding_set, may_override, 0, 0, 0):
+        raise OSError("cannot give up a capability")
+
+
 @case
 def places_that_cannot_be_written(folder):
     args = tiny_training(folder)
@@ -199,13 +207,23 @@ def places_that_cannot_be_written(folder):
     refused(1, *args, "--out", file / "out", mentions=str(file))
     refused(1, *args, "--out", file, mentions=str(file))
     refused(1, *args, "--out", "/proc/orion", mentions="/proc/orion")
-    if os.geteuid() == 0:
-        raise Skip("the superuser may write everywhere; the rest of this case was done")
     locked = folder / "locked"
     locked.mkdir()
     locked.chmod(0o500)
-    refused(1, *args, "--out", locked, mentions="Permission denied")
-    refused(1, *args, "--out", locked / "out", mentions="Permission denied")
+    for out in (locked, locked / "out"):
+        refused(1, *args, "--out", out, mentions="Permission denied", lines=None,
+                preexec_fn=without_override)
+    # The same for a folder that became read-only between two checkpoints.
+    out = folder / "out"
+    good(*args, "--out", out)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    out.chmod(0o500)
+    more = (*tiny_training(folder, steps=9), "--resume", "--out", out)
+    refused(1, *more, mentions="Permission denied", lines=None, preexec_fn=without_override)
+    out.chmod(0o700)
+    after = {p.name: p.read_bytes() for p in out.iterdir()}
+    assert after.keys() == before.keys()
+    assert after["model.safetensors"] == before["model.safetensors"]
 
 
 @case
