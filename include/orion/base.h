@@ -7,13 +7,13 @@
  *
  *  - A status says what a program can do; a diagnostic says what a person should know.
  *  - On failure every output is NULL or 0 and the state is as before, unless the function says
- * otherwise.
+ *    otherwise.
  *  - `create`, `load`, `parse`, `ref` give the caller ownership; `get`-like accessors borrow until
- * the parent goes.
+ *    the parent goes.
  *  - `X_destroy(X **)` and `X_unref(X **)` set the caller's pointer to NULL and accept NULL and a
- * pointer to NULL.
+ *    pointer to NULL.
  *  - Option structs and strings need live only for the call.  Zero means default; a NULL options
- * pointer means all defaults.
+ *    pointer means all defaults.
  */
 #ifndef ORION_BASE_H
 #define ORION_BASE_H

@@ -12,10 +12,11 @@
  *     orion_ir_builder *b;
  *     orion_ir_graph *g;
  *     if (orion_ir_builder_create("ffn", NULL, &b) != ORION_OK) return 1;
- *     orion_ir_value x = orion_ir_input(b, "x", orion_ir_type_make(ORION_IR_F32, 2, (const
- * int64_t[]){16, 64})); orion_ir_value w = orion_ir_input(b, "w", orion_ir_type_make(ORION_IR_F32,
- * 2, (const int64_t[]){172, 64})); orion_ir_output(b, "y", orion_ir_silu(b, orion_ir_linear(b, x,
- * w))); orion_status status = orion_ir_builder_finish(&b, diag, &g);
+ *     const int64_t rows[] = {16, 64}, weights[] = {172, 64};
+ *     orion_ir_value x = orion_ir_input(b, "x", orion_ir_type_make(ORION_IR_F32, 2, rows));
+ *     orion_ir_value w = orion_ir_input(b, "w", orion_ir_type_make(ORION_IR_F32, 2, weights));
+ *     orion_ir_output(b, "y", orion_ir_silu(b, orion_ir_linear(b, x, w)));
+ *     orion_status status = orion_ir_builder_finish(&b, diag, &g);
  * @endcode
  *
  * Threads: a graph is externally synchronised; const functions may run in parallel on a graph
@@ -441,16 +442,19 @@ ORION_API ORION_MUST_CHECK orion_status orion_ir_verify(const orion_ir_graph *gr
 
 /* ---- text --------------------------------------------------------------------------------- */
 
-/** Print canonical .oir (docs/ir-language.md). print(parse(print(g))) == print(g), byte for byte.
+/**
+ * Print canonical .oir (docs/ir-language.md). print(parse(print(g))) == print(g), byte for byte.
+ * @return ORION_OK; ORION_ERROR_NO_MEMORY; else what the writer returned, unchanged
  */
 ORION_API ORION_MUST_CHECK orion_status orion_ir_print(const orion_ir_graph *graph,
                                                        const orion_writer *writer);
 /**
- * Parse .oir text of any length; no NUL needed.
+ * Parse .oir text; no NUL needed. Safe on any bytes: time and memory are proportional to the text,
+ * within the limits of docs/ir-language.md.
  * @param source name shown in diagnostics, or NULL
  * @return ORION_OK; ORION_ERROR_SYNTAX (several diagnostics with line and column);
- * ORION_ERROR_VERIFY (parses, but a shape, dtype or attribute is wrong: line and column of the
- * node); ORION_ERROR_NO_MEMORY
+ * ORION_ERROR_VERIFY (parses, but a name, op, attribute, shape or dtype is wrong, or a limit is
+ * passed: line and column of it); ORION_ERROR_NO_MEMORY
  */
 ORION_API ORION_MUST_CHECK orion_status
 orion_ir_parse(const char *text, size_t length, const char *ORION_NULLABLE source,
