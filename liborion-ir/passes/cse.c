@@ -66,9 +66,10 @@ static uint64_t hash_constant(const orion_ir_node *n, uint64_t seed) {
     return orn_hash_bytes(place, sizeof place, seed);
 }
 
-static uint64_t hash(const orion_ir_node *n) {
-    if (n->op == ORION_IR_OP_const) return hash_constant(n, n->op);
-    uint64_t h = n->op;
+/* Seeded with where the table lies, so that no graph can be prepared to meet in one slot. */
+static uint64_t hash(const table *t, const orion_ir_node *n) {
+    uint64_t h = n->op ^ (uint64_t)(uintptr_t)t->slots;
+    if (n->op == ORION_IR_OP_const) return hash_constant(n, h);
     if (commutes(n->op)) {
         uint32_t pair[2] = {ORN_MIN(n->in[0], n->in[1]), ORN_MAX(n->in[0], n->in[1])};
         h = orn_hash_bytes(pair, sizeof pair, h);
@@ -86,7 +87,7 @@ static uint64_t hash(const orion_ir_node *n) {
 
 static orion_status visit(ir_sweep *s, orion_ir_node *n) {
     table *t = s->ctx;
-    size_t i = (size_t)hash(n) & (t->capacity - 1);
+    size_t i = (size_t)hash(t, n) & (t->capacity - 1);
     while (t->slots[i] != NULL && !same(s->g, t->slots[i], n)) i = (i + 1) & (t->capacity - 1);
     if (t->slots[i] == NULL) {
         t->slots[i] = n;

@@ -23,9 +23,14 @@ void orn_map_free(orn_map *m) {
     m->capacity = m->count = 0;
 }
 
+/*
+ * Names come from files of strangers, so the hash is seeded with where the table lies: nobody can
+ * prepare names that all meet in one slot. Nothing but time depends on it, for a map is never
+ * walked.
+ */
 static orn_map_slot *find(const orn_map *m, const char *key, size_t n) {
     size_t mask = m->capacity - 1;
-    size_t i = (size_t)orn_hash_bytes(key, n, 0) & mask;
+    size_t i = (size_t)orn_hash_bytes(key, n, (uint64_t)(uintptr_t)m->slots) & mask;
     while (m->slots[i].key != NULL &&
            (m->slots[i].length != n || memcmp(m->slots[i].key, key, n) != 0)) {
         i = (i + 1) & mask;
