@@ -57,8 +57,10 @@ static orion_status updated_result(cpu_planner *p, const cpu_node *n, const cpu_
     uint32_t port = from->port; /* cpu_result may move the buffers */
     TRY(cpu_result(p, n->result, NULL, out));
     const cpu_buffer *to = &p->buffers[out->buffer];
-    if (is_input && last && to->place == CPU_PLACE_PORT) {
-        p->plan->code.ports[to->port].alias = port + 1;
+    orion_ane_port *ports = p->plan->code.ports;
+    if (is_input && last && to->place == CPU_PLACE_PORT &&
+        orion_ir_type_equal(&ports[port].type, &ports[to->port].type)) {
+        ports[to->port].alias = port + 1;
     }
     return ORION_OK;
 }
