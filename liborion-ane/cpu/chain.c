@@ -116,6 +116,9 @@ static const struct {
     BOTH(less),
     BOTH(less_equal),
     [ORION_IR_OP_select] = {CPU_LANE_select, CPU_LANE_select},
+    [ORION_IR_OP_logical_and] = {CPU_LANE_COUNT, CPU_LANE_i_min}, /* of 0 and 1 */
+    [ORION_IR_OP_logical_or] = {CPU_LANE_COUNT, CPU_LANE_i_max},
+    [ORION_IR_OP_logical_not] = {CPU_LANE_COUNT, CPU_LANE_i_not},
     BOTH(neg),
     BOTH(abs),
     FLOAT(exp),
@@ -154,9 +157,9 @@ static uint16_t lane_op(const cpu_chain_node *n) {
 static const struct {
     uint8_t operands, cost;
 } lane_info[] = {
-#define INFO(name, operands, cost) {operands, cost},
-    CPU_LANE_OPS(INFO)
-#undef INFO
+#define CPU_LANE(name, operands, cost) {operands, cost},
+#include "lane-ops.def"
+#undef CPU_LANE
 };
 
 /* ---- slots ---- */

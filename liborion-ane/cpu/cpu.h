@@ -77,7 +77,7 @@ typedef struct cpu_chain_input {
 } cpu_chain_input;
 
 /*
- * op: an elementwise op of ir-ops.def (add .. select, neg .. cast, silu, gelu) or
+ * op: an elementwise op of ir-ops.def (add .. logical_or, neg .. logical_not, silu, gelu) or
  * ORION_IR_OP_const.  Meaning is that table's: max and min pass NaN on; integers saturate to their
  * dtype; cast from float truncates and saturates (NaN gives 0); a float to a smaller float rounds
  * the lane.
@@ -140,6 +140,13 @@ typedef struct cpu_softmax {
     int64_t outer, n, inner;
     bool log;
 } cpu_softmax;
+
+/* Index along n of the first largest (or least) of x [outer, n, inner]; the first NaN, if any. */
+typedef struct cpu_arg {
+    int64_t outer, n, inner;
+    uint32_t dtype; /* f32 or i32 */
+    bool least;
+} cpu_arg;
 
 /* Rows of `d` elements, `x_stride` and `y_stride` apart. */
 typedef struct cpu_norm {
@@ -225,6 +232,9 @@ typedef struct cpu_kernels {
     void (*reduce)(cpu_pool *pool, const cpu_reduce *r, const void *x, void *y, void *scratch);
 
     void (*softmax)(cpu_pool *pool, const cpu_softmax *s, const float *x, float *y); /* y = x ok */
+    /* y [outer, inner] = log(sum(exp(x))) over n; `log` unused; -inf where all are -inf */
+    void (*log_sum_exp)(cpu_pool *pool, const cpu_softmax *s, const float *x, float *y);
+    void (*arg)(cpu_pool *pool, const cpu_arg *a, const void *x, int32_t *y); /* [outer, inner] */
     /* x / sqrt(mean(x^2) + epsilon) * gamma; y = x ok with equal strides */
     void (*rms_norm)(cpu_pool *pool, const cpu_norm *n, const float *x, const float *gamma,
                      float *y);

@@ -29,33 +29,11 @@ extern const cpu_kernels cpu_kernels_avx2, cpu_kernels_avx512;
 
 /* ---- compiled chains (chain.c makes them, isa/chain.c runs them) ---- */
 
-/*
- * Instructions on blocks of lanes.  The first group is on floats and named as its op; i_ is on
- * integers, saturating to [low, high]; casts name from and to: f a float lane, i an integer lane.
- *
- *   X(name, operands, cost)    cost in passes over the block, about
- */
-#define CPU_LANE_OPS(X)                                                                            \
-    X(add, 2, 1)                                                                                   \
-    X(sub, 2, 1)                                                                                   \
-    X(mul, 2, 1)                                                                                   \
-    X(div, 2, 2)                                                                                   \
-    X(max, 2, 1)                                                                                   \
-    X(min, 2, 1) X(pow, 2, 100) X(equal, 2, 1) X(less, 2, 1) X(less_equal, 2, 1) X(select, 3, 1)   \
-        X(neg, 1, 1) X(abs, 1, 1) X(exp, 1, 4) X(log, 1, 5) X(sqrt, 1, 3) X(rsqrt, 1, 4)           \
-            X(tanh, 1, 8) X(sigmoid, 1, 6) X(relu, 1, 1) X(erf, 1, 8) X(sin, 1, 10) X(cos, 1, 10)  \
-                X(floor, 1, 1) X(round, 1, 1) X(silu, 1, 6) X(gelu, 1, 9) X(gelu_tanh, 1, 8)       \
-                    X(i_add, 2, 2) X(i_sub, 2, 2) X(i_mul, 2, 4) X(i_max, 2, 1) X(i_min, 2, 1)     \
-                        X(i_equal, 2, 1) X(i_less, 2, 1) X(i_less_equal, 2, 1) X(i_neg, 1, 1)      \
-                            X(i_abs, 1, 1) X(f_to_i, 1, 2) X(f_to_bool, 1, 1) X(f_to_f16, 1, 2)    \
-                                X(f_to_bf16, 1, 2) X(i_to_f, 1, 1) X(i_to_f16, 1, 2)               \
-                                    X(i_to_bf16, 1, 2) X(i_to_i, 1, 1) X(i_to_bool, 1, 1)
-
 typedef enum cpu_lane_op {
-#define CPU_LANE_ENUM(name, operands, cost) CPU_LANE_##name,
-    CPU_LANE_OPS(CPU_LANE_ENUM)
-#undef CPU_LANE_ENUM
-        CPU_LANE_COUNT
+#define CPU_LANE(name, operands, cost) CPU_LANE_##name,
+#include "lane-ops.def"
+#undef CPU_LANE
+    CPU_LANE_COUNT
 } cpu_lane_op;
 
 typedef struct cpu_lane_code {

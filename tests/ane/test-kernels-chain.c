@@ -99,6 +99,9 @@ static lane node_value(const cpu_chain_node *n, const lane *values) {
         return cast(ORION_IR_F32, n->dtype, number);
     }
     if (n->op == ORION_IR_OP_cast) return cast(n->dtype, n->to, a);
+    if (n->op == ORION_IR_OP_logical_and) return (lane){.i = a.i && b.i};
+    if (n->op == ORION_IR_OP_logical_or) return (lane){.i = a.i || b.i};
+    if (n->op == ORION_IR_OP_logical_not) return (lane){.i = !a.i};
     if (n->op == ORION_IR_OP_select) return a.i != 0 ? b : values[n->in[2]];
     if (is_float(n->dtype)) return float_op(n->op, a.f, b.f);
     return (lane){.i = (int32_t)saturate(n->dtype, integer_op(n->op, a.i, b.i))};
@@ -224,6 +227,10 @@ static void random_node(kernel_test *t, chain_case *c) {
     if (is_float(dtype)) op = (uint16_t)random_of(t, float_ops, ORN_COUNT(float_ops));
     if (!is_float(dtype) && dtype != ORION_IR_BOOL) {
         op = (uint16_t)random_of(t, integer_ops, ORN_COUNT(integer_ops));
+    }
+    if (dtype == ORION_IR_BOOL) {
+        op = (uint16_t)RANDOM_OF(t, ORION_IR_OP_logical_and, ORION_IR_OP_logical_or,
+                                 ORION_IR_OP_logical_not, ORION_IR_OP_cast);
     }
     size_t condition = pick(t, c, v, ORION_IR_BOOL);
     cpu_chain_node n = {.op = op, .dtype = (uint8_t)dtype, .in = {(uint16_t)a, (uint16_t)b, 0}};

@@ -198,6 +198,99 @@ static void test_softmax(void **state) {
     }
 }
 
+static void run_log_sum_exp(void *ctx, const cpu_kernels *kernels, cpu_pool *pool, void *out) {
+    softmax_case *c = ctx;
+    kernels->log_sum_exp(pool, &c->s, c->x, out);
+}
+
+static void check_log_sum_exp(void *ctx, const cpu_kernels *kernels, const void *out) {
+    const softmax_case *c = ctx;
+    const cpu_softmax *s = &c->s;
+    for (int64_t line = 0; line < s->outer * s->inner; line++) {
+        int64_t at = line / s->inner * s->n * s->inner + line % s->inner;
+        double max = -(double)INFINITY, sum = 0;
+        for (int64_t i = 0; i < s->n; i++) max = fmax(max, (double)c->x[at + i * s->inner]);
+        for (int64_t i = 0; i < s->n; i++) sum += exp((double)c->x[at + i * s->inner] - max);
+        double want = isinf(max) ? max : max + log(sum), got = (double)((const float *)out)[line];
+        double slack = (fabs(max) + log((double)s->n) + 2) * 0x1p-22;
+        if (got == want || fabs(got - want) <= slack) continue;
+        fail_msg("%s: log_sum_exp of %lld, inner %lld: %.9g, not %.9g", kernels->name,
+                 (long long)s->n, (long long)s->inner, got, want);
+    }
+}
+
+static void test_log_sum_exp(void **state) {
+    kernel_test *t = *state;
+    for (int i = 0; i < 60; i++) {
+        softmax_case c = {.s.outer = RANDOM_OF(t, 1, 2, 40), .s.inner = RANDOM_OF(t, 1, 1, 7, 19)};
+        c.s.n = RANDOM_OF(t, 1, 2, 16, 17, 100);
+        c.x = random_floats(t, softmax_count(&c.s), (double)RANDOM_OF(t, 1, 30, 1000));
+        for (size_t k = 0; i % 3 == 0 && k < softmax_count(&c.s); k++) {
+            if (random_between(t, 0, 3) != 0) c.x[k] = -INFINITY;
+        }
+        if (i % 6 == 0) c.x[0] = INFINITY;
+        size_t bytes = (size_t)(c.s.outer * c.s.inner) * sizeof(float);
+        for_all(t, bytes, NULL, run_log_sum_exp, check_log_sum_exp, &c);
+        free(c.x);
+    }
+}
+
+/* ---- where the extreme is ---- */
+
+typedef struct arg_case {
+    cpu_arg a;
+    void *x;
+} arg_case;
+
+static void run_arg(void *ctx, const cpu_kernels *kernels, cpu_pool *pool, void *out) {
+    arg_case *c = ctx;
+    kernels->arg(pool, &c->a, c->x, out);
+}
+
+static void check_arg(void *ctx, const cpu_kernels *kernels, const void *out) {
+    const arg_case *c = ctx;
+    const cpu_arg *a = &c->a;
+    for (int64_t line = 0; line < a->outer * a->inner; line++) {
+        int64_t at = line / a->inner * a->n * a->inner + line % a->inner, want = -1;
+        double extreme = 0;
+        for (int64_t i = 0; i < a->n; i++) {
+            int64_t place = at + i * a->inner;
+            double x = a->dtype == ORION_IR_F32 ? (double)((float *)c->x)[place]
+                                                : (double)((int32_t *)c->x)[place];
+            bool better = a->least ? x < extreme : x > extreme;
+            if (want < 0 || (!isnan(extreme) && (isnan(x) || better))) {
+                want = i;
+                extreme = x;
+            }
+        }
+        if (((const int32_t *)out)[line] == want) continue;
+        fail_msg("%s: arg %s of %lld, inner %lld: %d, not %lld", kernels->name,
+                 a->least ? "min" : "max", (long long)a->n, (long long)a->inner,
+                 ((const int32_t *)out)[line], (long long)want);
+    }
+}
+
+static void test_arg(void **state) {
+    kernel_test *t = *state;
+    for (int i = 0; i < 100; i++) {
+        arg_case c = {.a = {.outer = RANDOM_OF(t, 1, 3, 40), .inner = RANDOM_OF(t, 1, 1, 5, 20)}};
+        c.a.n = RANDOM_OF(t, 1, 2, 17, 100, 600);
+        c.a.least = i & 1;
+        c.a.dtype = i % 5 == 4 ? ORION_IR_I32 : ORION_IR_F32;
+        size_t count = (size_t)(c.a.outer * c.a.n * c.a.inner);
+        float *x = random_floats(t, count, 4);
+        c.x = x;
+        for (size_t k = 0; k < count; k++) {
+            if (i & 2) x[k] = floorf(x[k]); /* many are equal */
+            if (i % 10 == 3 && random_between(t, 0, 99) == 0) x[k] = NAN;
+            if (c.a.dtype == ORION_IR_I32) ((int32_t *)c.x)[k] = (int32_t)random_between(t, -9, 9);
+        }
+        size_t bytes = (size_t)(c.a.outer * c.a.inner) * sizeof(int32_t);
+        for_all(t, bytes, NULL, run_arg, check_arg, &c);
+        free(c.x);
+    }
+}
+
 /* ---- norms ---- */
 
 typedef struct norm_case {
@@ -313,7 +406,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reduce),        cmocka_unit_test(test_reduce_long),
         cmocka_unit_test(test_softmax),       cmocka_unit_test(test_norms),
-        cmocka_unit_test(test_cross_entropy),
+        cmocka_unit_test(test_cross_entropy), cmocka_unit_test(test_log_sum_exp),
+        cmocka_unit_test(test_arg),
     };
     return cmocka_run_group_tests(tests, kernel_setup, kernel_teardown);
 }

@@ -126,6 +126,7 @@ II_I(i_less, vi_from_mask(vi_lt(a, b)))
 II_I(i_less_equal, vi_set(1) - vi_from_mask(vi_lt(b, a)))
 I_I(i_neg, SATURATE(neg_saturated(a)))
 I_I(i_abs, SATURATE(vi_max(a, neg_saturated(a))))
+I_I(i_not, vi_set(1) - a)
 F_I(f_to_i, v_to_int_saturated(a, code->low, code->high))
 F_I(f_to_bool, vi_set(1) - vi_from_mask(v_eq(a, v_set(0))))
 F_F(f_to_f16, v_from_f16(v_to_f16(a)))
@@ -137,9 +138,9 @@ I_I(i_to_i, SATURATE(a))
 I_I(i_to_bool, vi_set(1) - vi_from_mask(vi_eq(a, vi_set(0))))
 
 static const lane_fn lane_fns[CPU_LANE_COUNT] = {
-#define ENTRY(name, operands, cost) [CPU_LANE_##name] = lane_##name,
-    CPU_LANE_OPS(ENTRY)
-#undef ENTRY
+#define CPU_LANE(name, operands, cost) [CPU_LANE_##name] = lane_##name,
+#include "lane-ops.def"
+#undef CPU_LANE
 };
 
 /* ---- places ---- */

@@ -250,3 +250,58 @@ void CPU_FN(reduce)(cpu_pool *pool, const cpu_reduce *r, const void *x, void *y,
         cpu_pool_run(pool, cpu_cut_tasks(j.cut), single_task, &j);
     }
 }
+
+/* ---- where the extreme is ---- */
+
+typedef struct arg_job {
+    const cpu_arg *a;
+    const void *x;
+    int32_t *y;
+    cpu_cut cut; /* of outer x inner */
+} arg_job;
+
+/* A packed row: its extreme first, which is fast, then the first element like it. */
+static int32_t arg_of_row(const float *x, int64_t n, bool least) {
+    float extreme = least ? row_min(x, n) : row_max(x, n);
+    int32_t i = 0;
+    if (isnan(extreme)) {
+        while (!isnan(x[i])) i++;
+    } else {
+        while (!(x[i] == extreme)) i++;
+    }
+    return i;
+}
+
+static double number_at(const arg_job *j, int64_t at) {
+    return j->a->dtype == ORION_IR_F32 ? (double)((const float *)j->x)[at]
+                                       : (double)((const int32_t *)j->x)[at];
+}
+
+static int32_t arg_of_line(const arg_job *j, int64_t at) {
+    int32_t best = 0;
+    double extreme = number_at(j, at);
+    for (int64_t i = 1; i < j->a->n && !isnan(extreme); i++) {
+        double x = number_at(j, at + i * j->a->inner);
+        if (!isnan(x) && (j->a->least ? x >= extreme : x <= extreme)) continue;
+        extreme = x;
+        best = (int32_t)i;
+    }
+    return best;
+}
+
+static void arg_task(void *ctx, size_t task, size_t worker) {
+    (void)worker;
+    const arg_job *j = ctx;
+    const cpu_arg *a = j->a;
+    for (int64_t i = cpu_cut_begin(j->cut, task); i < cpu_cut_end(j->cut, task); i++) {
+        int64_t at = i / a->inner * a->n * a->inner + i % a->inner;
+        bool packed = a->inner == 1 && a->dtype == ORION_IR_F32;
+        j->y[i] =
+            packed ? arg_of_row((const float *)j->x + at, a->n, a->least) : arg_of_line(j, at);
+    }
+}
+
+void CPU_FN(arg)(cpu_pool *pool, const cpu_arg *a, const void *x, int32_t *y) {
+    arg_job j = {a, x, y, cpu_cut_by(a->outer * a->inner, (a->inner == 1 ? 2 : 8) * a->n)};
+    cpu_pool_run(pool, cpu_cut_tasks(j.cut), arg_task, &j);
+}

@@ -19,7 +19,9 @@ void CPU_FN(convert)(cpu_pool *pool, size_t count, orion_ir_dtype from, const vo
 /* reduce.c */
 size_t CPU_FN(reduce_scratch)(const cpu_reduce *r);
 void CPU_FN(reduce)(cpu_pool *pool, const cpu_reduce *r, const void *x, void *y, void *scratch);
+void CPU_FN(arg)(cpu_pool *pool, const cpu_arg *a, const void *x, int32_t *y);
 /* softmax.c */
+void CPU_FN(log_sum_exp)(cpu_pool *pool, const cpu_softmax *s, const float *x, float *y);
 void CPU_FN(softmax)(cpu_pool *pool, const cpu_softmax *s, const float *x, float *y);
 int64_t CPU_FN(cross_entropy)(cpu_pool *pool, int64_t rows, int64_t classes, const float *logits,
                               const int32_t *targets, float *loss, float *scratch);

@@ -26,8 +26,8 @@ INLINE vf v_poly(vf x, const float *c, int count) {
  * e^x = 2^n e^r with n = round(x / ln 2), so |r| <= ln 2 / 2.  ln 2 is taken away in two parts, the
  * first short enough that n times it is exact.  2^n is applied in two factors, so that results
  * below the normal numbers round once and those beyond the largest become infinite by themselves.
- * What is 0 for certain, as masked scores are, is selected at the end: an underflow on the way would
- * cost a hundred cycles each time.
+ * What is 0 for certain, as masked scores are, is selected at the end: an underflow on the way
+ * would cost a hundred cycles each time.
  */
 INLINE vf v_exp(vf x) {
     vm vanishes = v_lt(x, v_set(-104.0f));
