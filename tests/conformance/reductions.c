@@ -21,6 +21,14 @@ static const op_case cases[] = {
     {"reduce_min", "f32[5,70]", "axes=[0]"},
     {"reduce_min", "f32[2,3] 1 nan 2 3 4 -inf", "axes=[1]"},
     {"reduce_min", "i32[2,3] 1 -2 3 4 -5 6", "axes=[0,1]"},
+    {"reduce_argmax", "f32[5,70] apart", "axis=1"},
+    {"reduce_argmax", "f32[5,70] apart", "axis=0 keep_dims=1"},
+    {"reduce_argmax", "f32[2,4] 1 3 3 2 nan 1 nan 2", "axis=1"},
+    {"reduce_argmin", "f32[3,4,5] apart", "axis=1"},
+    {"reduce_argmin", "i32[2,3] 4 -1 -1 7 7 7", "axis=1"},
+    {"reduce_logsumexp", "f32[5,70]", "axes=[1]"},
+    {"reduce_logsumexp", "f32[3,4,5]", "axes=[0,2] keep_dims=1"},
+    {"reduce_logsumexp", "f32[2,2] 1000 1000 -1000 -1001", "axes=[1]"},
 };
 
 const conformance_family family_reductions = {
