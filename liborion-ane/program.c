@@ -88,13 +88,11 @@ size_t orion_ane_program_port_count(const orion_ane_program *program) {
 
 orion_status orion_ane_program_port(const orion_ane_program *program, size_t i,
                                     orion_ane_port *out_port) {
+    static const orion_ane_port none;
     const ane_code *code = program->entry->code;
-    if (i >= code->port_count) {
-        *out_port = (orion_ane_port){.size = sizeof *out_port};
-        return ORION_ERROR_NOT_FOUND;
-    }
-    *out_port = code->ports[i];
-    return ORION_OK;
+    bool there = i < code->port_count;
+    TRY(orn_fill_sized(there ? &code->ports[i] : &none, out_port, sizeof none));
+    return there ? ORION_OK : ORION_ERROR_NOT_FOUND;
 }
 
 /* Programs have a few dozen ports and bind each once: a search is all it takes. */

@@ -55,11 +55,11 @@ static orion_status check_fit(const orion_ane_port *port, const orion_ane_tensor
         return ORION_ERROR_INVALID_ARGUMENT;
     }
     for (uint32_t i = 0; i < port->type.rank; i++) {
-        int64_t dim = port->type.dims[i];
-        if (t->type.dims[i] != dim) {
-            return misfit(diag, port, "the extent", i, t->type.dims[i], dim);
-        }
-        if (dim != 1 && t->strides[i] != port->strides[i]) {
+        if (t->type.dims[i] == port->type.dims[i]) continue;
+        return misfit(diag, port, "the extent", i, t->type.dims[i], port->type.dims[i]);
+    }
+    for (uint32_t i = 0; i < port->type.rank; i++) {
+        if (port->type.dims[i] != 1 && t->strides[i] != port->strides[i]) {
             return misfit(diag, port, "the stride in bytes", i, t->strides[i], port->strides[i]);
         }
     }

@@ -148,11 +148,12 @@ typedef struct orion_ane_port {
                        place); 0: none */
 } orion_ane_port;
 ORION_API size_t orion_ane_program_port_count(const orion_ane_program *program);
-/** Port i (inputs first, each in the program's order). @return ORION_OK; ORION_ERROR_NOT_FOUND past
- * the end */
+/** Port i (inputs first, each in the program's order); `out_port->size` is set by the caller.
+ * @return ORION_OK; ORION_ERROR_NOT_FOUND past the end; ORION_ERROR_INVALID_ARGUMENT for a bad size
+ */
 ORION_API ORION_MUST_CHECK orion_status orion_ane_program_port(const orion_ane_program *program,
                                                                size_t i, orion_ane_port *out_port);
-/** The port of that name. @return ORION_OK; ORION_ERROR_NOT_FOUND */
+/** The port of that name; returns as orion_ane_program_port. */
 ORION_API ORION_MUST_CHECK orion_status orion_ane_program_find_port(
     const orion_ane_program *program, const char *name, orion_ane_port *out_port);
 

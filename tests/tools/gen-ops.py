@@ -58,13 +58,15 @@ EXCEPTIONS = {"identity": "x of any dtype"}
 
 INTRO = """# Ops
 
-What a graph can be made of. *Core* ops are the smallest vocabulary; *model* ops are what people write, and each has a decomposition into
-core ops (the pass `decompose`) that is tested to be equal. Shapes are written `[a, b]`; `...` is any number of leading dims. *Float* is
-f32, f16 or bf16. Attributes stand in braces, `softmax %x {axis=1} : f32[2,3]`; those with a default may be left out. How exact results are
-is said in [Numbers](numerics.md), their gradients in [Autodiff](autodiff.md), how text is written in [The language](ir-language.md).
+What a graph can be made of. *Core* ops are the smallest vocabulary; *model* ops are what people
+write, and each has a decomposition into core ops (the pass `decompose`) that is tested to be equal.
+Shapes are written `[a, b]`; `...` is any number of leading dims. *Float* is f32, f16 or bf16.
+Attributes stand in braces, `softmax %x {axis=1} : f32[2,3]`; those with a default may be left out.
+How exact results are is said in [Numbers](numerics.md), their gradients in
+[Autodiff](autodiff.md), how text is written in [The language](ir-language.md).
 
-This file is generated: edit `include/orion/ir-ops.def`, then run `python3 tests/tools/gen-ops.py .`; [Adding an op](adding-an-op.md) lists
-what else an op needs.
+This file is generated: edit `include/orion/ir-ops.def`, then run
+`python3 tests/tools/gen-ops.py .`; [Adding an op](adding-an-op.md) lists what else an op needs.
 """
 
 
