@@ -2,7 +2,7 @@
 /* Recipes: what to train and how, as YAML (docs/recipe.md). */
 #include "trainer-internal.h"
 
-#include <yaml.h>
+#include "util/strict-yaml.h"
 
 /*
  * The form is two levels of mappings with plain values:
@@ -10,96 +10,47 @@
  *   recipe  := mapping of at most: model: section, train: section
  *   section := mapping of FIELD: NUMBER, or nothing
  *
- * It is read from libyaml's events, which carry line and column, with one function per level.
- * Anchors, aliases, tags and further documents are refused: a file means what it shows.
- *
- * libyaml allocates with malloc; the limit on the file bounds what it takes.
+ * It is read event by event, with one function per level.
  */
 enum { RECIPE_BYTES_MAX = 1 << 16 };
 
 typedef struct reader {
-    yaml_parser_t parser;
-    yaml_event_t event; /* the current one; YAML_NO_EVENT if none */
-    const char *path;
-    orion_diag *diag;
+    orn_yaml yaml;
     orion_train_model_config config;
     orion_train_options options;
 } reader;
 
-/* ---- events ---- */
-
-#define REFUSE_AT(r, mark, message, subject, ...)                                                  \
-    orn_diag((r)->diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_##message, (r)->path,                  \
-             (uint32_t)(mark).line + 1, (uint32_t)(mark).column + 1, (subject), __VA_ARGS__)
-
-static orion_status refuse_form(reader *r, const char *expected) {
-    REFUSE_AT(r, r->event.start_mark, RECIPE_SYNTAX, NULL, "expected %s", expected);
-    return ORION_ERROR_SYNTAX;
-}
-
-static orion_status refuse_yaml(reader *r) {
-    const yaml_parser_t *p = &r->parser;
-    if (p->error == YAML_MEMORY_ERROR) return ORION_ERROR_NO_MEMORY;
-    yaml_mark_t mark = p->error == YAML_READER_ERROR ? p->mark : p->problem_mark;
-    REFUSE_AT(r, mark, RECIPE_SYNTAX, NULL, "not YAML: %s", p->problem);
-    return ORION_ERROR_SYNTAX;
-}
-
-static void drop_event(reader *r) {
-    yaml_event_delete(&r->event);
-    r->event.type = YAML_NO_EVENT;
-}
-
-/* Step to the next event. */
-static orion_status next(reader *r) {
-    drop_event(r);
-    if (!yaml_parser_parse(&r->parser, &r->event)) return refuse_yaml(r);
-    const yaml_event_t *e = &r->event;
-    bool marked = e->type == YAML_ALIAS_EVENT ||
-                  (e->type == YAML_SCALAR_EVENT &&
-                   (e->data.scalar.anchor != NULL || e->data.scalar.tag != NULL)) ||
-                  (e->type == YAML_MAPPING_START_EVENT &&
-                   (e->data.mapping_start.anchor != NULL || e->data.mapping_start.tag != NULL));
-    return marked ? refuse_form(r, "plain YAML, without anchors, aliases and tags") : ORION_OK;
-}
-
-/* The plain scalar that is the current event, or NULL. */
-static const char *plain(const reader *r) {
-    bool fine =
-        r->event.type == YAML_SCALAR_EVENT && r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    return fine ? (const char *)r->event.data.scalar.value : NULL;
-}
-
 static orion_status refuse_key(reader *r, const char *key, const char *where, bool is_twice) {
-    REFUSE_AT(r, r->event.start_mark, RECIPE_KEY, key,
-              is_twice ? "%s is given twice in %s" : "there is no %s in %s", key, where);
+    ORN_YAML_REFUSE(&r->yaml, r->yaml.event.start_mark, ORION_MESSAGE_RECIPE_KEY, key,
+                    is_twice ? "%s is given twice in %s" : "there is no %s in %s", key, where);
     return ORION_ERROR_VERIFY;
 }
 
 /* ---- levels ---- */
 
 static orion_status read_value(reader *r, const train_field *field, void *into) {
-    TRY(next(r));
-    const char *text = plain(r);
-    if (text != NULL && train_field_parse(field, text, r->event.data.scalar.length, into))
+    TRY(orn_yaml_next(&r->yaml));
+    const char *text = orn_yaml_plain(&r->yaml);
+    if (text != NULL && train_field_parse(field, text, r->yaml.event.data.scalar.length, into))
         return ORION_OK;
-    REFUSE_AT(r, r->event.start_mark, RECIPE_VALUE, field->name, "%s must be %s%s%.40s",
-              field->name, train_field_range(field), text == NULL ? "" : ", not ",
-              text == NULL ? "" : text);
+    ORN_YAML_REFUSE(&r->yaml, r->yaml.event.start_mark, ORION_MESSAGE_RECIPE_VALUE, field->name,
+                    "%s must be %s%s%.40s", field->name, train_field_range(field),
+                    text == NULL ? "" : ", not ", text == NULL ? "" : text);
     return ORION_ERROR_VERIFY;
 }
 
 static orion_status read_section(reader *r, const train_section *section, void *into) {
     uint32_t seen = 0; /* bit i: field i; no section has as many as 32 */
-    TRY(next(r));
-    const char *nothing = plain(r);
+    TRY(orn_yaml_next(&r->yaml));
+    const char *nothing = orn_yaml_plain(&r->yaml);
     if (nothing != NULL && nothing[0] == '\0') return ORION_OK;
-    if (r->event.type != YAML_MAPPING_START_EVENT) return refuse_form(r, "a mapping of fields");
+    if (r->yaml.event.type != YAML_MAPPING_START_EVENT)
+        return orn_yaml_refuse_form(&r->yaml, "a mapping of fields");
     for (;;) {
-        TRY(next(r));
-        if (r->event.type == YAML_MAPPING_END_EVENT) return ORION_OK;
-        const char *key = plain(r);
-        if (key == NULL) return refuse_form(r, "the name of a field");
+        TRY(orn_yaml_next(&r->yaml));
+        if (r->yaml.event.type == YAML_MAPPING_END_EVENT) return ORION_OK;
+        const char *key = orn_yaml_plain(&r->yaml);
+        if (key == NULL) return orn_yaml_refuse_form(&r->yaml, "the name of a field");
         const train_field *field = train_field_find(section, key);
         if (field == NULL) return refuse_key(r, key, section->name, false);
         uint32_t bit = UINT32_C(1) << (field - section->fields);
@@ -115,13 +66,13 @@ static orion_status read_root(reader *r) {
         void *into;
     } sections[] = {{&train_section_model, &r->config}, {&train_section_train, &r->options}};
     bool seen[ORN_COUNT(sections)] = {false};
-    if (r->event.type != YAML_MAPPING_START_EVENT)
-        return refuse_form(r, "a mapping with the keys model and train");
+    if (r->yaml.event.type != YAML_MAPPING_START_EVENT)
+        return orn_yaml_refuse_form(&r->yaml, "a mapping with the keys model and train");
     for (;;) {
-        TRY(next(r));
-        if (r->event.type == YAML_MAPPING_END_EVENT) return ORION_OK;
-        const char *key = plain(r);
-        if (key == NULL) return refuse_form(r, "model or train");
+        TRY(orn_yaml_next(&r->yaml));
+        if (r->yaml.event.type == YAML_MAPPING_END_EVENT) return ORION_OK;
+        const char *key = orn_yaml_plain(&r->yaml);
+        if (key == NULL) return orn_yaml_refuse_form(&r->yaml, "model or train");
         size_t i = 0;
         while (i < ORN_COUNT(sections) && strcmp(sections[i].section->name, key) != 0) i++;
         if (i == ORN_COUNT(sections)) return refuse_key(r, key, "a recipe", false);
@@ -132,29 +83,24 @@ static orion_status read_root(reader *r) {
 }
 
 static orion_status read_stream(reader *r) {
-    TRY(next(r)); /* the beginning of the stream */
-    TRY(next(r));
-    if (r->event.type == YAML_STREAM_END_EVENT) return ORION_OK; /* all defaults */
-    TRY(next(r));
+    bool has_root;
+    TRY(orn_yaml_open(&r->yaml, &has_root));
+    if (!has_root) return ORION_OK; /* all defaults */
     TRY(read_root(r));
-    TRY(next(r)); /* the end of the document */
-    TRY(next(r));
-    return r->event.type == YAML_STREAM_END_EVENT ? ORION_OK : refuse_form(r, "one document");
+    return orn_yaml_close(&r->yaml);
 }
 
 orion_status train_recipe_parse(const char *text, size_t length, const char *path, orion_diag *diag,
                                 orion_train_model_config *config, orion_train_options *options) {
-    reader r = {.path = path, .diag = diag};
+    reader r = {.yaml = {.path = path, .diag = diag, .syntax = ORION_MESSAGE_RECIPE_SYNTAX}};
     if (length > RECIPE_BYTES_MAX) {
         orn_diag(diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_RECIPE_SYNTAX, path, 0, 0, NULL,
                  "the recipe has %zu bytes, more than the %d allowed", length, RECIPE_BYTES_MAX);
         return ORION_ERROR_SYNTAX;
     }
-    if (!yaml_parser_initialize(&r.parser)) return ORION_ERROR_NO_MEMORY;
-    yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, length);
+    TRY(orn_yaml_begin(&r.yaml, text, length));
     orion_status status = read_stream(&r);
-    drop_event(&r);
-    yaml_parser_delete(&r.parser);
+    orn_yaml_end(&r.yaml);
     if (status == ORION_OK) status = orn_fill_sized(&r.config, config, sizeof r.config);
     if (status == ORION_OK) status = orn_fill_sized(&r.options, options, sizeof r.options);
     return status;
