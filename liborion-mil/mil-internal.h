@@ -176,5 +176,8 @@ bool mil_check_literal(const orion_mil_value *value, const char *source, orion_d
 /* Names and uniqueness in one function. Adds to *violations. */
 orion_status mil_verify_function(const orion_mil_program *p, const orion_mil_function *f,
                                  orion_diag *diag, size_t *violations);
+/* The whole program, with or without the names that functions return. */
+orion_status mil_verify(const orion_mil_program *program, bool outputs, orion_diag *diag,
+                        size_t *violations);
 
 #endif

@@ -125,6 +125,7 @@ typedef struct checker {
     const char *source;
     orion_diag *diag;
     size_t *violations;
+    bool outputs; /* look at returned names too */
 } checker;
 
 static orion_status define(checker *c, const mil_port *port) {
@@ -175,7 +176,7 @@ static orion_status check_function(checker *c, const orion_mil_function *f) {
         check_bindings(c, s->attributes, s->attribute_count, false);
         for (uint32_t r = 0; r < s->result_count; r++) TRY(define(c, &s->results[r]));
     }
-    for (uint32_t i = 0; i < f->output_count; i++) {
+    for (uint32_t i = 0; i < f->output_count && c->outputs; i++) {
         const mil_output *o = &f->outputs[i];
         if (orn_map_get(&c->defined, o->name, strlen(o->name)) != NULL) continue;
         orn_diag(c->diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_NAME, c->source, o->line,
@@ -185,18 +186,23 @@ static orion_status check_function(checker *c, const orion_mil_function *f) {
     return ORION_OK;
 }
 
-orion_status mil_verify_function(const orion_mil_program *p, const orion_mil_function *f,
-                                 orion_diag *diag, size_t *violations) {
-    checker c = {.source = p->source, .diag = diag, .violations = violations};
+static orion_status verify_function(const orion_mil_program *p, const orion_mil_function *f,
+                                    bool outputs, orion_diag *diag, size_t *violations) {
+    checker c = {.source = p->source, .diag = diag, .violations = violations, .outputs = outputs};
     orn_map_init(&c.defined, &p->arena.allocator);
     orion_status status = check_function(&c, f);
     orn_map_free(&c.defined);
     return status;
 }
 
-orion_status orion_mil_verify(const orion_mil_program *program, orion_diag *diag) {
-    size_t violations = 0;
-    checker c = {.source = program->source, .diag = diag, .violations = &violations};
+orion_status mil_verify_function(const orion_mil_program *p, const orion_mil_function *f,
+                                 orion_diag *diag, size_t *violations) {
+    return verify_function(p, f, true, diag, violations);
+}
+
+orion_status mil_verify(const orion_mil_program *program, bool outputs, orion_diag *diag,
+                        size_t *violations) {
+    checker c = {.source = program->source, .diag = diag, .violations = violations};
     check_bindings(&c, program->attributes, (uint32_t)program->attribute_count, false);
     orn_map functions;
     orn_map_init(&functions, &program->arena.allocator);
@@ -206,12 +212,17 @@ orion_status orion_mil_verify(const orion_mil_program *program, orion_diag *diag
         if (orn_map_get(&functions, f->name, strlen(f->name)) != NULL) {
             orn_diag(diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_NAME, program->source, f->line,
                      f->column, f->name, "function '%s' is defined twice", f->name);
-            violations++;
+            ++*violations;
         }
         status = orn_map_put(&functions, f->name, strlen(f->name), 1);
-        if (status == ORION_OK) status = mil_verify_function(program, f, diag, &violations);
+        if (status == ORION_OK) status = verify_function(program, f, outputs, diag, violations);
     }
     orn_map_free(&functions);
-    if (status != ORION_OK) return status;
+    return status;
+}
+
+orion_status orion_mil_verify(const orion_mil_program *program, orion_diag *diag) {
+    size_t violations = 0;
+    TRY(mil_verify(program, true, diag, &violations));
     return violations == 0 ? ORION_OK : ORION_ERROR_VERIFY;
 }

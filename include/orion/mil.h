@@ -409,6 +409,110 @@ orion_mil_weights_path(const orion_mil_weights *ORION_NULLABLE weights, size_t i
 ORION_API orion_blob *ORION_NULLABLE
 orion_mil_weights_get(const orion_mil_weights *ORION_NULLABLE weights, size_t i);
 
+/* ---- targets and rules ---------------------------------------------------------------------- */
+
+/**
+ * What is known of a device that compiles MIL: its chips, limits, refused ops and rules, read from
+ * YAML (docs/targets.md). The files of the Neural Engine's families are compiled in. Immutable;
+ * any thread may read it.
+ */
+typedef struct orion_mil_target orion_mil_target;
+
+/** The name of target i that is compiled in ("ane", "h11" ... "orion-paper"), or NULL past the
+ * end. Static. */
+ORION_API const char *ORION_NULLABLE orion_mil_target_builtin(size_t i);
+/**
+ * A target that is compiled in, by its name ("h16") or by the name of one of its chips ("M4 Max",
+ * in any case of letters).
+ * @return ORION_OK; ORION_ERROR_NOT_FOUND with a diagnostic that lists the names;
+ * ORION_ERROR_NO_MEMORY
+ * Ownership: the caller owns the target.
+ */
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_target_find(const char *name, const orion_allocator *ORION_NULLABLE allocator,
+                      orion_diag *ORION_NULLABLE diag, orion_mil_target **out_target);
+/**
+ * A target from a file of yours, which may be based on one that is compiled in and override any of
+ * its rules, limits and ops.
+ * @return ORION_OK; ORION_ERROR_NOT_FOUND or ORION_ERROR_IO for the file; ORION_ERROR_SYNTAX or
+ * ORION_ERROR_VERIFY with line and column; ORION_ERROR_NO_MEMORY
+ * Ownership: the caller owns the target.
+ */
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_target_load(const char *path, const orion_allocator *ORION_NULLABLE allocator,
+                      orion_diag *ORION_NULLABLE diag, orion_mil_target **out_target);
+ORION_API void orion_mil_target_destroy(orion_mil_target **target);
+
+/** Name and summary; borrowed from the target, as all strings below. */
+ORION_API const char *orion_mil_target_name(const orion_mil_target *target);
+ORION_API const char *orion_mil_target_summary(const orion_mil_target *target);
+/** Chip i, or NULL past the end. */
+ORION_API const char *ORION_NULLABLE orion_mil_target_chip(const orion_mil_target *target,
+                                                           size_t i);
+
+/** A limit of a target. */
+typedef struct orion_mil_limit {
+    size_t size;
+    const char *name;   /**< "rank", "width" ...; docs/targets.md lists them */
+    const char *source; /**< who measured or read it, and on what */
+    uint64_t value;
+} orion_mil_limit;
+/**
+ * Limit i of the target.
+ * @return ORION_OK; ORION_ERROR_NOT_FOUND past the end; ORION_ERROR_INVALID_ARGUMENT if
+ * out_limit->size is not set
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_mil_target_limit(const orion_mil_target *target,
+                                                               size_t i,
+                                                               orion_mil_limit *out_limit);
+
+/** How far a rule can be believed. */
+typedef enum orion_mil_verdict {
+    ORION_MIL_SOLID = 1,     /**< several sources or the code agree */
+    ORION_MIL_EXPLAINED = 2, /**< a true symptom of another cause, which is named */
+    ORION_MIL_DOUBTFUL = 3   /**< other sources contradict, or it is a hypothesis */
+} orion_mil_verdict;
+
+/** One rule as it stands for a target. */
+typedef struct orion_mil_rule {
+    size_t size;
+    const char *id; /**< "E-1", "X-13", "H-1" */
+    const char *statement;
+    const char *severity; /**< what happens: compile, evaluate, crash, wrong-data, numeric, slow,
+                             cost */
+    const char *chips;    /**< on which it was seen */
+    const char *ORION_NULLABLE os; /**< in which versions it was seen */
+    const char *symptom;
+    const char *workaround;
+    const char *source;
+    uint32_t verdict;   /**< an orion_mil_verdict */
+    uint32_t level;     /**< an orion_severity: what breaking it is reported as */
+    uint32_t enabled;   /**< 1: holds for this target */
+    uint32_t decidable; /**< 1: orion_mil_check looks for it; 0: shows at run time only */
+} orion_mil_rule;
+/** Rule i of the target, those that do not hold for it too; errors as orion_mil_target_limit. */
+ORION_API ORION_MUST_CHECK orion_status orion_mil_target_rule(const orion_mil_target *target,
+                                                              size_t i, orion_mil_rule *out_rule);
+/** The rule of that id; ORION_ERROR_NOT_FOUND if there is none, else as orion_mil_target_rule. */
+ORION_API ORION_MUST_CHECK orion_status orion_mil_target_find_rule(const orion_mil_target *target,
+                                                                   const char *id,
+                                                                   orion_mil_rule *out_rule);
+
+/**
+ * Look for the rules of a target that a program breaks. Each finding is one diagnostic with message
+ * ORION_MESSAGE_MIL_RULE, the level of the rule, line and column, and the rule's id as its subject;
+ * a note with the same subject and place follows, with the workaround, the verdict and the source.
+ * What orion_mil_verify finds is reported too, except that a returned name that is not defined is
+ * rule E-14.
+ * @param weights  if given, the entries of weight files that the program refers to are checked as
+ * well
+ * @return ORION_OK if nothing is broken at level error; ORION_ERROR_VERIFY otherwise;
+ * ORION_ERROR_NO_MEMORY
+ */
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_check(const orion_mil_program *program, const orion_mil_weights *ORION_NULLABLE weights,
+                const orion_mil_target *target, orion_diag *ORION_NULLABLE diag);
+
 /* ---- graph to MIL and back ----------------------------------------------------------------- */
 
 /** How a graph is lowered. */

@@ -208,6 +208,31 @@ SIZE(orion_mil_blob_options, 16);
 AT(orion_mil_blob_options, size, 0);
 AT(orion_mil_blob_options, source, 8);
 
+SIZE(orion_mil_limit, 32);
+AT(orion_mil_limit, size, 0);
+AT(orion_mil_limit, name, 8);
+AT(orion_mil_limit, source, 16);
+AT(orion_mil_limit, value, 24);
+
+NUMBER(ORION_MIL_SOLID, 1);
+NUMBER(ORION_MIL_EXPLAINED, 2);
+NUMBER(ORION_MIL_DOUBTFUL, 3);
+
+SIZE(orion_mil_rule, 88);
+AT(orion_mil_rule, size, 0);
+AT(orion_mil_rule, id, 8);
+AT(orion_mil_rule, statement, 16);
+AT(orion_mil_rule, severity, 24);
+AT(orion_mil_rule, chips, 32);
+AT(orion_mil_rule, os, 40);
+AT(orion_mil_rule, symptom, 48);
+AT(orion_mil_rule, workaround, 56);
+AT(orion_mil_rule, source, 64);
+AT(orion_mil_rule, verdict, 72);
+AT(orion_mil_rule, level, 76);
+AT(orion_mil_rule, enabled, 80);
+AT(orion_mil_rule, decidable, 84);
+
 SIZE(orion_mil_lower_options, 32);
 AT(orion_mil_lower_options, size, 0);
 AT(orion_mil_lower_options, target, 8);

@@ -15,5 +15,9 @@ include=$(find "$stage" -type d -path '*include/orion')
 for file in base.h ir.h mil.h ane.h train.h orion.h ir-ops.def messages.def module.modulemap; do
     [ -f "$include/$file" ] || { echo "missing: $file"; exit 1; }
 done
+for target in ane h11 h12 h13 h14 h15 h16 h17 orion-paper rules; do
+    found=$(find "$stage" -path "*/orion/targets/$target.yaml")
+    [ -n "$found" ] || { echo "missing: $target.yaml"; exit 1; }
+done
 private=$(find "$stage" -name '*internal*' -o -name '*util*')
 [ -z "$private" ] || { echo "private files installed: $private"; exit 1; }

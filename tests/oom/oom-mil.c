@@ -110,6 +110,50 @@ static orion_status on_mil_type_print(oom_case *oom, void *ctx) {
     return status;
 }
 
+/* ---- targets ---- */
+
+static orion_status on_mil_target_find(oom_case *oom, void *ctx) {
+    (void)ctx;
+    orion_mil_target *target = NULL;
+    oom_arm(oom);
+    orion_status status = orion_mil_target_find("h13", &oom->heap.allocator, NULL, &target);
+    oom_disarm(oom);
+    oom_output(oom, status, target);
+    orion_mil_target_destroy(&target);
+    return status;
+}
+
+static orion_status on_mil_target_load(oom_case *oom, void *ctx) {
+    (void)ctx;
+    static const char text[] = "target: mine\nbase: h13\nsummary: mine\nlevels: {E-1: off}\n";
+    test_dir dir;
+    orion_mil_target *target = NULL;
+    test_dir_create(&dir);
+    test_write_file(test_dir_file(&dir, "mine.yaml"), text, strlen(text));
+    oom_arm(oom);
+    orion_status status = orion_mil_target_load(test_dir_file(&dir, "mine.yaml"),
+                                                &oom->heap.allocator, NULL, &target);
+    oom_disarm(oom);
+    test_dir_remove(&dir);
+    oom_output(oom, status, target);
+    orion_mil_target_destroy(&target);
+    return status;
+}
+
+static orion_status on_mil_check(oom_case *oom, void *ctx) {
+    (void)ctx;
+    lowered l = lower(&oom->heap.allocator, oom_layer(NULL));
+    orion_mil_target *target = NULL;
+    oom_prepared(orion_mil_target_find("ane", NULL, NULL, &target));
+    oom_arm(oom);
+    orion_status status = orion_mil_check(l.program, l.weights, target, NULL);
+    oom_disarm(oom);
+    orion_mil_target_destroy(&target);
+    drop(&l);
+    /* The program breaks rules, which is not what this is about. */
+    return status == ORION_ERROR_VERIFY ? ORION_OK : status;
+}
+
 /* ---- weight files ---- */
 
 static const float numbers[MANY] = {1, 2, 3, 4};
@@ -319,6 +363,9 @@ static const oom_row rows[] = {
     ROW(mil_blob_writer_save),
     ROW(mil_blob_read),
     ROW(mil_blob_next),
+    ROW(mil_target_find),
+    ROW(mil_target_load),
+    ROW(mil_check),
     ROW(mil_weights_create),
     ROW(mil_weights_add),
     ROW(mil_lower),
