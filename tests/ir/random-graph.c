@@ -514,7 +514,7 @@ static orion_ir_value make_redundant(maker *m) {
     case 5: return orion_ir_max(m->b, x, x);
     case 6: return orion_ir_add(m->b, x, orion_ir_splat(m->b, number, coin(m) ? 0 : -0.0));
     case 7: return orion_ir_sub(m->b, x, orion_ir_splat(m->b, number, coin(m) ? 0 : -0.0));
-    case 8: return orion_ir_reduce_sum(m->b, x, NULL, 0, coin(m));
+    case 8: return orion_ir_reduce_sum(m->b, x, type.dims, 0, coin(m));
     default: return both_orders(m, x);
     }
 }
