@@ -169,6 +169,9 @@ bool mil_is_word(const char *name, size_t n);
 /* ---- print.c ---- */
 /* The shortest C99 hex float of v, e.g. 0x1.8p+1; inf, -inf, nan. buf >= 40; returns the length. */
 size_t mil_format_hex(char *buf, double v);
+/* A value as it would stand in the text. */
+orion_status mil_value_print(const orion_mil_value *value, const orion_allocator *allocator,
+                             const orion_writer *writer);
 
 /* ---- verify.c ---- */
 /* Does a literal agree with the tensor type in front of it? Reports what does not. */

@@ -277,3 +277,13 @@ orion_status orion_mil_type_print(const orion_mil_type *type, const orion_writer
     orn_text_free(&p.text);
     return p.status;
 }
+
+orion_status mil_value_print(const orion_mil_value *value, const orion_allocator *allocator,
+                             const orion_writer *writer) {
+    printer p = {.writer = writer};
+    orn_text_init(&p.text, allocator);
+    print_value(&p, value, false);
+    flush(&p);
+    orn_text_free(&p.text);
+    return p.status;
+}

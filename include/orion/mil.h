@@ -513,6 +513,26 @@ ORION_API ORION_MUST_CHECK orion_status
 orion_mil_check(const orion_mil_program *program, const orion_mil_weights *ORION_NULLABLE weights,
                 const orion_mil_target *target, orion_diag *ORION_NULLABLE diag);
 
+/* ---- difference ----------------------------------------------------------------------------- */
+
+/**
+ * Compare two programs by what they compute: names of values, the order of statements and of
+ * arguments, name attributes, spelling and whether a parameter is inline or a const do not count.
+ * Inputs and outputs are paired by name if both programs have the same names, by position
+ * otherwise; so are functions. Data in weight files are compared by path and offset.
+ *
+ * One line per difference goes to `writer`: `- op 'name' (line N)` is only in `a`, `+` only in `b`,
+ * `~` in both with what changed. What merely depends on a difference is not one. Linear time for
+ * programs that differ little.
+ * @param writer           NULL: count only
+ * @param out_differences  [out] number of lines; 0 if the programs are the same
+ * @return ORION_OK; the writer's error; ORION_ERROR_NO_MEMORY
+ */
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_diff(const orion_mil_program *a, const orion_mil_program *b,
+               const orion_allocator *ORION_NULLABLE allocator,
+               const orion_writer *ORION_NULLABLE writer, size_t *out_differences);
+
 /* ---- graph to MIL and back ----------------------------------------------------------------- */
 
 /** How a graph is lowered. */

@@ -154,6 +154,21 @@ static orion_status on_mil_check(oom_case *oom, void *ctx) {
     return status == ORION_ERROR_VERIFY ? ORION_OK : status;
 }
 
+static orion_status on_mil_diff(oom_case *oom, void *ctx) {
+    (void)ctx;
+    lowered a = lower(NULL, oom_layer(NULL)), b = lower(NULL, small_graph(NULL));
+    const orion_writer writer = oom_sink();
+    size_t differences = 0;
+    oom_arm(oom);
+    orion_status status =
+        orion_mil_diff(a.program, b.program, &oom->heap.allocator, &writer, &differences);
+    oom_disarm(oom);
+    if ((status == ORION_OK) != (differences != 0)) oom->mistake = "differences and status";
+    drop(&a);
+    drop(&b);
+    return status;
+}
+
 /* ---- weight files ---- */
 
 static const float numbers[MANY] = {1, 2, 3, 4};
@@ -366,6 +381,7 @@ static const oom_row rows[] = {
     ROW(mil_target_find),
     ROW(mil_target_load),
     ROW(mil_check),
+    ROW(mil_diff),
     ROW(mil_weights_create),
     ROW(mil_weights_add),
     ROW(mil_lower),
