@@ -95,7 +95,8 @@ orion_ir_value ir_row_count(orion_ir_builder *b, orion_ir_value counted) {
 /* A negative target equals no class, so its row adds nothing to the sum. */
 static orion_ir_value decompose_cross_entropy(orion_ir_builder *b, const orion_ir_node *n) {
     orion_ir_value log_p = log_softmax(b, ir_operand(n, 0), 1);
-    orion_ir_value picked = orion_ir_select(b, ir_one_hot(b, n), log_p, ir_number(b, log_p, 0));
+    orion_ir_value hit = ir_one_hot(b, n), zero = ir_number(b, log_p, 0);
+    orion_ir_value picked = orion_ir_select(b, hit, log_p, zero);
     orion_ir_value total = orion_ir_reduce_sum(b, picked, (const int64_t[]){0, 1}, 2, 0);
     orion_ir_value count = ir_row_count(b, ir_counted_rows(b, n));
     return finish(b, n, orion_ir_neg(b, orion_ir_div(b, total, count)));
@@ -123,7 +124,8 @@ static orion_ir_value decompose_gelu(orion_ir_builder *b, const orion_ir_node *n
     } else {
         s = orion_ir_erf(b, ir_scale(b, x, 1 / sqrt(2)));
     }
-    return finish(b, n, orion_ir_mul(b, ir_scale(b, x, 0.5), ir_offset(b, s, 1)));
+    orion_ir_value half = ir_scale(b, x, 0.5), weight = ir_offset(b, s, 1);
+    return finish(b, n, orion_ir_mul(b, half, weight));
 }
 
 /* ---- linear, embedding, norms ---- */
@@ -203,11 +205,10 @@ static orion_ir_value decompose_rope(orion_ir_builder *b, const orion_ir_node *n
     x = ir_widen(b, x);
     orion_ir_value first = orion_ir_build(b, ORION_IR_OP_split, &x, 1, cut, 2);
     orion_ir_value second = orion_ir_result(b, first, 1);
-    orion_ir_value turned_first =
-        orion_ir_sub(b, orion_ir_mul(b, first, c), orion_ir_mul(b, second, s));
-    orion_ir_value turned_second =
-        orion_ir_add(b, orion_ir_mul(b, first, s), orion_ir_mul(b, second, c));
-    orion_ir_value y = ir_join(b, turned_first, turned_second, axis);
+    orion_ir_value cos_first = orion_ir_mul(b, first, c), sin_first = orion_ir_mul(b, first, s);
+    orion_ir_value cos_second = orion_ir_mul(b, second, c), sin_second = orion_ir_mul(b, second, s);
+    orion_ir_value turned = orion_ir_sub(b, cos_first, sin_second);
+    orion_ir_value y = ir_join(b, turned, orion_ir_add(b, sin_first, cos_second), axis);
     return finish(b, n, ir_reshape_to(b, y, type.dims, type.rank));
 }
 
@@ -226,7 +227,8 @@ static orion_ir_value attention_mask(orion_ir_builder *b, const orion_ir_node *a
     } else {
         return (orion_ir_value){0};
     }
-    return orion_ir_less_equal(b, ir_iota(b, s), IR_RESHAPE(b, last, t, 1));
+    orion_ir_value key = ir_iota(b, s);
+    return orion_ir_less_equal(b, key, IR_RESHAPE(b, last, t, 1));
 }
 
 /*

@@ -393,8 +393,8 @@ static void grad_gather(ir_grad *c, const orion_ir_node *n) {
     orion_ir_type front = type;
     memmove(front.dims + 1, type.dims, axis * sizeof *type.dims);
     front.dims[0] = type.dims[axis];
-    orion_ir_value in[] = {ir_fill(b, front, 0), to_front(b, g, axis, ir_type_of(b, indices).rank),
-                           indices};
+    orion_ir_value zeros = ir_fill(b, front, 0);
+    orion_ir_value in[] = {zeros, to_front(b, g, axis, ir_type_of(b, indices).rank), indices};
     orion_ir_value sum = orion_ir_build(b, ORION_IR_OP_scatter_add, in, 3, NULL, 0);
     ir_grad_add(c, n, 0,
                 to_front(b, sum, 1, axis)); /* what stood before the axis goes back there */

@@ -49,7 +49,8 @@ static void grad_cross_entropy(ir_grad *c, const orion_ir_node *n) {
     orion_ir_value counted = ir_counted_rows(b, n), g = ir_widen(b, ir_grad_of(c, n, 0));
     orion_ir_value each = orion_ir_div(b, g, ir_row_count(b, counted));
     orion_ir_value weight = IR_RESHAPE(b, orion_ir_mul(b, counted, each), -1, 1);
-    orion_ir_value difference = orion_ir_select(b, ir_one_hot(b, n), ir_offset(b, p, -1), p);
+    orion_ir_value hit = ir_one_hot(b, n), less = ir_offset(b, p, -1);
+    orion_ir_value difference = orion_ir_select(b, hit, less, p);
     ir_grad_add(c, n, 0, orion_ir_mul(b, difference, weight));
 }
 
@@ -61,8 +62,8 @@ static void grad_clip(ir_grad *c, const orion_ir_node *n) {
     orion_ir_value x = ir_operand(n, 0), g = ir_grad_of(c, n, 0);
     orion_ir_value low = ir_number(b, x, n->attrs[IR_ATTR(clip, low)].f);
     orion_ir_value high = ir_number(b, x, n->attrs[IR_ATTR(clip, high)].f);
-    orion_ir_value inside =
-        orion_ir_logical_and(b, orion_ir_less_equal(b, low, x), orion_ir_less_equal(b, x, high));
+    orion_ir_value above = orion_ir_less_equal(b, low, x), below = orion_ir_less_equal(b, x, high);
+    orion_ir_value inside = orion_ir_logical_and(b, above, below);
     ir_grad_add(c, n, 0, orion_ir_select(b, inside, g, ir_number(b, g, 0)));
 }
 
@@ -90,7 +91,7 @@ static orion_ir_value gelu_tanh_slope(orion_ir_builder *b, orion_ir_value x) {
     orion_ir_value square = ir_square(b, x);
     orion_ir_value inner = orion_ir_mul(b, x, ir_offset(b, ir_scale(b, square, k * a), k));
     orion_ir_value t = orion_ir_tanh(b, inner);
-    orion_ir_value bend = orion_ir_sub(b, ir_number(b, t, 1), ir_square(b, t));
+    orion_ir_value one = ir_number(b, t, 1), bend = orion_ir_sub(b, one, ir_square(b, t));
     orion_ir_value steep = ir_offset(b, ir_scale(b, square, 3 * k * a), k);
     orion_ir_value rest = orion_ir_mul(b, orion_ir_mul(b, x, bend), steep);
     return ir_scale(b, orion_ir_add(b, ir_offset(b, t, 1), rest), 0.5);

@@ -323,11 +323,11 @@ ORION_API ORION_MUST_CHECK orion_status orion_train_generate(
 /**
  * Choose one token, as orion_train_generate does at `position` (it uses temperature, top_p, seed).
  * @param logits  [vocab]
- * @param scratch room for 2 x vocab floats
+ * @param scratch room for 2 x vocab floats; not used, and may be NULL, at temperature 0
  */
 ORION_API int32_t orion_train_sample(const float *logits, uint32_t vocab,
                                      const orion_train_generate_options *ORION_NULLABLE options,
-                                     uint64_t position, float *scratch);
+                                     uint64_t position, float *ORION_NULLABLE scratch);
 
 /* ---- evaluation --------------------------------------------------------------------------- */
 
