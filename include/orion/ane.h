@@ -8,16 +8,16 @@
  *     orion_ane_program *program;
  *     orion_ane_run *run;
  *     orion_ane_tensor *x, *y;
- *     orion_ane_device_open(orion_ane_device_options(.backend = ORION_ANE_BACKEND_CPU, .threads =
- * 2), diag, &device); orion_ane_program_compile_graph(device, graph, diag, &program);
- *     orion_ane_tensor_create_for(program, "x", diag, &x);
- *     orion_ane_tensor_create_for(program, "y", diag, &y);
- *     orion_ane_run_create(program, &run);
- *     orion_ane_run_bind(run, "x", x, diag);
- *     orion_ane_run_bind(run, "y", y, diag);
- *     orion_ane_tensor_write(x, ORION_IR_F32, data, sizeof data, diag);
- *     orion_ane_run_execute(run, diag);
- *     orion_ane_tensor_read(y, ORION_IR_F32, result, sizeof result, diag);
+ *     status = orion_ane_device_open(orion_ane_device_options(.threads = 2), diag, &device);
+ *     status = orion_ane_program_compile_graph(device, graph, diag, &program);
+ *     status = orion_ane_tensor_create_for(program, "x", diag, &x);
+ *     status = orion_ane_tensor_create_for(program, "y", diag, &y);
+ *     status = orion_ane_run_create(program, &run);
+ *     status = orion_ane_run_bind(run, "x", x, diag);
+ *     status = orion_ane_run_bind(run, "y", y, diag);
+ *     status = orion_ane_tensor_write(x, ORION_IR_F32, data, sizeof data, diag);
+ *     status = orion_ane_run_execute(run, diag);
+ *     status = orion_ane_tensor_read(y, ORION_IR_F32, result, sizeof result, diag);
  * @endcode
  *
  * Threads: device and program are immutable and shareable (reference-counted); a tensor and a run

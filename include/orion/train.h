@@ -14,9 +14,8 @@
  *     status = orion_train_model_load_llama2c("stories260K.bin", NULL, diag, &model);
  *     status = orion_train_tokenizer_load_llama2c("tok512.bin", 512, NULL, diag, &tokenizer);
  *     status = orion_train_generator_create(model, device, NULL, diag, &generator);
- *     status = orion_train_generate(generator, tokenizer, "Once", 4,
- *                                   orion_train_generate_options(.max_tokens = 200, .piece =
- * print), diag, NULL);
+ *     options = orion_train_generate_options(.max_tokens = 200, .piece = print);
+ *     status = orion_train_generate(generator, tokenizer, "Once", 4, options, diag, NULL);
  * @endcode
  *
  * Train one:
