@@ -12,8 +12,8 @@ usage: sh tests/run.sh [--asan | --valgrind] [--locale] [--clang] [--suite NAME]
   --valgrind     under valgrind memcheck (slow)
   --locale       in a German locale, where the decimal point is a comma
   --clang        with clang instead of the default compiler
-  --suite NAME   only this suite: base ir mil ane train cli golden oom abi headers consumer fuzz
-                 docs
+  --suite NAME   only this suite: base ir mil ane train cli golden oom abi headers consumer cross
+                 fuzz docs
 
 Each kind of build has its own folder (build-test, build-test-asan ...) in the source tree, or below
 \$ORION_BUILD_DIR. Missing packages are installed with apt-get, as root or with sudo.
@@ -48,6 +48,7 @@ need="meson ninja pkg-config gcc g++ clang make python3 cmocka nettle jansson ya
 [ -z "$wrapper" ] || need="$need valgrind"
 [ "$locale" = 0 ] || need="$need locales"
 install_missing $need
+[ -n "$mode$wrapper" ] || install_wanted lld llvm openssl
 
 build=${ORION_BUILD_DIR:-$root/build-test}$mode${compiler:+-$compiler}
 # Both kinds of library from one compilation: the consumer test links each.

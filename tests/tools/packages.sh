@@ -7,6 +7,7 @@ have() {
     case $1 in
     cmocka | jansson | yaml-0.1) pkg-config --exists "$1" 2>/dev/null ;;
     nettle) [ "$(uname -s)" = Darwin ] || pkg-config --exists nettle 2>/dev/null ;;
+    llvm) command -v llvm-objdump >/dev/null 2>&1 ;;
     locales) [ "$(uname -s)" = Darwin ] || [ -f /usr/share/i18n/locales/de_DE ] ;;
     *) command -v "$1" >/dev/null 2>&1 ;;
     esac
@@ -66,6 +67,13 @@ install_missing() {
         exit 1
     }
 }
+
+# install_wanted TOOL...: the same for what tests do without by skipping.
+install_wanted() {
+    [ "$(uname -s)" != Darwin ] || return 0
+    (install_missing "$@") || echo "== Go on without"
+}
+
 apt_run() {
     $root_command env DEBIAN_FRONTEND=noninteractive \
         apt-get -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null
