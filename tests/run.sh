@@ -6,12 +6,14 @@ set -eu
 
 usage() {
     cat <<TXT
-usage: sh tests/run.sh [--asan | --valgrind] [--locale] [--clang] [--suite NAME]... [--help]
+usage: sh tests/run.sh [--asan | --valgrind] [--locale] [--clang] [--cross]
+                       [--suite NAME]... [--help]
 
   --asan         under AddressSanitizer and UBSan, leaks included
   --valgrind     under valgrind memcheck (slow)
   --locale       in a German locale, where the decimal point is a comma
   --clang        with clang instead of the default compiler
+  --cross        also what runs programs for AArch64, under qemu: some minutes more
   --suite NAME   only this suite: base ir mil ane train cli golden oom abi headers consumer cross
                  fuzz docs
 
@@ -21,13 +23,14 @@ TXT
 }
 
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
-mode= wrapper= locale=0 compiler= suites=
+mode= wrapper= locale=0 compiler= cross=0 suites=
 while [ $# -gt 0 ]; do
     case $1 in
     --asan) mode=-asan ;;
     --valgrind) wrapper=valgrind ;;
     --locale) locale=1 ;;
     --clang) compiler=clang ;;
+    --cross) cross=1 ;;
     --suite)
         [ $# -ge 2 ] || { echo "run.sh: --suite needs a name" >&2; exit 2; }
         shift
@@ -49,6 +52,7 @@ need="meson ninja pkg-config gcc g++ clang make python3 cmocka nettle jansson ya
 [ "$locale" = 0 ] || need="$need locales"
 install_missing $need
 [ -n "$mode$wrapper" ] || install_wanted lld llvm openssl
+[ "$cross" = 0 ] || install_wanted qemu-aarch64 aarch64-linux-gnu-gcc
 
 build=${ORION_BUILD_DIR:-$root/build-test}$mode${compiler:+-$compiler}
 # Both kinds of library from one compilation: the consumer test links each.
@@ -93,6 +97,7 @@ fi
 
 say "Test${mode:+ ($mode)}${wrapper:+ (valgrind)}"
 set -- --no-rebuild
+[ "$cross" = 1 ] || set -- "$@" --no-suite emulated
 log=$build/meson-logs/testlog.json
 if [ -n "$wrapper" ]; then
     set -- "$@" --setup valgrind

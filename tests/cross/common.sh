@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Sourced by the scripts of this folder: test cases, and where downloads are kept.
+# Sourced by the scripts of this folder: test cases, builds, and where downloads are kept. The
+# functions use $root (source tree), $work (a folder of the test), $build (the build in it) and
+# $meson.
 
 # Nothing that was fetched lies in the source tree.
 cache=${ORION_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/orion}
@@ -42,4 +44,50 @@ fill() {
         script="$script;s|@${pair%%=*}@|${pair#*=}|g"
     done
     sed "$script" "$template"
+}
+
+# What is meant for builds for this machine must not reach those for another.
+forget_environment() {
+    unset PKG_CONFIG_PATH PKG_CONFIG_LIBDIR CC CFLAGS CPPFLAGS LDFLAGS LD_LIBRARY_PATH
+}
+
+# fetch NAME SCRIPT: $fetched is what the script prints; ends the test if there is nothing
+fetch() {
+    code=0
+    fetched=$(sh "$2" 2>"$work/fetch.log") || code=$?
+    [ $code = 0 ] && return
+    cat "$work/fetch.log"
+    if [ $code = 77 ]; then
+        echo "[  SKIPPED ] $1"
+        exit 77
+    fi
+    echo "[  FAILED  ] $1"
+    exit 1
+}
+
+# configure_and_build NAME CROSS_FILE OPTION...: with the cross file that is at $work/new.ini; an
+# older build is used again if the cross file is the same
+configure_and_build() {
+    machine=$1 cross=$2
+    shift 2
+    cmp -s "$work/new.ini" "$cross" || rm -rf "$build"
+    mv "$work/new.ini" "$cross"
+    [ ! -f "$build/build.ninja" ] || set -- --reconfigure "$@"
+    attempt "configure for $machine" "$meson" setup --cross-file "$cross" "$@" "$build" "$root" &&
+        attempt "build for $machine" ninja -C "$build"
+}
+
+# run_tests NAME OPTION...: the tests of $build, one case each
+run_tests() {
+    where=$1
+    shift
+    "$meson" test -C "$build" --no-rebuild --print-errorlogs "$@" >"$work/tests.log" 2>&1 </dev/null
+    code=$?
+    line='^ *[0-9]*/[0-9]* .* / \([^ ]*\)'
+    sed -n "s#$line  *OK  .*#[       OK ] \1 on $where#p
+s#$line  *SKIP  .*#[  SKIPPED ] \1 on $where#p
+s#$line  *\(FAIL\|ERROR\|TIMEOUT\)  .*#[  FAILED  ] \1 on $where#p" "$work/tests.log"
+    [ $code = 0 ] && return
+    tail -n 100 "$work/tests.log"
+    failed=1
 }

@@ -6,7 +6,7 @@ set -u
 root=$1 work=$2 meson=$3
 . "$root/tests/cross/common.sh"
 mkdir -p "$work"
-unset PKG_CONFIG_PATH PKG_CONFIG_LIBDIR CC CFLAGS CPPFLAGS LDFLAGS
+forget_environment
 
 lacking=$(missing clang npm openssl pkg-config ninja python3)
 linker=$(clang -print-prog-name=ld64.lld 2>/dev/null)
@@ -17,23 +17,14 @@ if [ -n "$lacking" ]; then
     skip "build for macOS" "not installed: $lacking"
     exit 77
 fi
-sdk=$(sh "$root/tests/cross/macos-sdk.sh" 2>"$work/sdk.log")
-case $? in
-0) ;;
-77) skip "build for macOS" "$(cat "$work/sdk.log")" && exit 77 ;;
-*) cat "$work/sdk.log" && echo "[  FAILED  ] SDK" && exit 1 ;;
-esac
+fetch "build for macOS" "$root/tests/cross/macos-sdk.sh"
+sdk=$fetched
 
 build=$work/build
 sh "$root/tests/cross/macos-deps.sh" "$work/deps" || exit 1
 fill "$root/tests/cross/macos.ini.in" "SDK=$sdk" "DEPS=$work/deps" "LLVM=$llvm" >"$work/new.ini"
-cmp -s "$work/new.ini" "$work/macos.ini" || rm -rf "$build"
-mv "$work/new.ini" "$work/macos.ini"
-set -- --cross-file "$work/macos.ini" -Dwerror=true -Dtests=enabled --prefix /usr/local \
-    --libdir lib
-[ ! -f "$build/build.ninja" ] || set -- --reconfigure "$@"
-attempt "configure for macOS" "$meson" setup "$@" "$build" "$root" || exit 1
-attempt "build for macOS" ninja -C "$build" || exit 1
+set -- -Dwerror=true -Dtests=enabled --prefix /usr/local --libdir lib
+configure_and_build macOS "$work/macos.ini" "$@" || exit 1
 
 python3 "$root/tests/cross/check-macho.py" "$root" "$llvm" @rpath \
     "ir=$build/liborion-ir/liborion-ir.0.dylib" "mil=$build/liborion-mil/liborion-mil.0.dylib" \

@@ -17,6 +17,8 @@ have() {
 apt_name() {
     case $1 in
     ninja) echo ninja-build ;;
+    qemu-aarch64) echo qemu-user ;;
+    aarch64-linux-gnu-gcc) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
     gcc) echo gcc libc6-dev ;;
     cmocka) echo libcmocka-dev ;;
     jansson) echo libjansson-dev ;;
