@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What raise.c (names, statements, the function), raise-operands.c (operands, parameters, the
- * table) and raise-ops.c (ops that need more than the table) share. */
+ * table) and the files that raise ops which need more than the table share. */
 #ifndef MIL_RAISE_H
 #define MIL_RAISE_H
 
@@ -91,10 +91,48 @@ orion_status mil_integers(mil_raiser *r, const orion_mil_statement *s, const cha
                           bool *given, mil_ints *out);
 /* Refuse arguments not listed; `names` ends in NULL. */
 orion_status mil_only(mil_raiser *r, const orion_mil_statement *s, const char *const *names);
-/* By the table alone. */
-mil_raise_fn mil_raise_generic;
 
-/* ---- raise-ops.c ---- */
+/* ---- raise-build.c: sticky like the builder ---- */
+orion_ir_value mil_scalar(mil_raiser *r, orion_ir_dtype dtype, double v);
+orion_ir_dtype mil_dtype_of(mil_raiser *r, orion_ir_value v);
+bool mil_is_float(orion_ir_dtype dtype);
+/* x in this element type; x itself if it has it. */
+orion_ir_value mil_to_dtype(mil_raiser *r, orion_ir_value x, orion_ir_dtype dtype);
+/* x in f32 or i32 if it has fewer bits: where sums, exponentials and their like would lose too
+ * much. */
+orion_ir_value mil_widen(mil_raiser *r, orion_ir_value x);
+/* gather along an axis. */
+orion_ir_value mil_take(mil_raiser *r, orion_ir_value x, orion_ir_value indices, int64_t axis);
+orion_ir_value mil_take_list(mil_raiser *r, orion_ir_value x, const int32_t *indices, int64_t count,
+                             int64_t axis);
+/* x[begin:end] of one axis; x with zeros around one axis; x and y end to end. */
+orion_ir_value mil_slice_axis(mil_raiser *r, orion_ir_value x, uint32_t axis, int64_t begin,
+                              int64_t end);
+orion_ir_value mil_pad_axis(mil_raiser *r, orion_ir_value x, uint32_t axis, int64_t before,
+                            int64_t after);
+orion_ir_value mil_join(mil_raiser *r, orion_ir_value x, orion_ir_value y, int64_t axis);
+/* A vector with one number per channel, so that it broadcasts with [N, C, ...] of that rank. */
+orion_ir_value mil_channels(mil_raiser *r, orion_ir_value v, uint32_t rank);
+/* x with new axes of extent 1 where the result's axes are marked. */
+orion_ir_value mil_insert_axes(mil_raiser *r, orion_ir_value x, const bool *marked, uint32_t rank);
+/* x without the marked axes, which must have extent 1. */
+orion_status mil_drop_axes(mil_raiser *r, const orion_mil_statement *s, orion_ir_value x,
+                           const bool *marked, orion_ir_value *out);
+/* The operands x and y, or x alone, and no other argument. */
+orion_status mil_two_operands(mil_raiser *r, const orion_mil_statement *s, orion_ir_value *x,
+                              orion_ir_value *y);
+orion_status mil_one_operand(mil_raiser *r, const orion_mil_statement *s, orion_ir_value *x);
+/* A list with one entry per axis; left out: `fallback` everywhere. */
+orion_status mil_per_axis(mil_raiser *r, const orion_mil_statement *s, const char *name,
+                          bool optional, uint32_t rank, int64_t fallback, int64_t *out);
+/* Mark the axes that a list names, counted among `rank`. */
+orion_status mil_mark_axes(mil_raiser *r, const orion_mil_statement *s, mil_ints axes,
+                           uint32_t rank, bool *marked);
+/* One axis, from 0. */
+orion_status mil_axis(mil_raiser *r, const orion_mil_statement *s, const char *name, uint32_t rank,
+                      int64_t fallback, uint32_t *out);
+
+/* ---- raise-table.c ---- */
 typedef struct mil_raise_op {
     const char *name;
     mil_raise_fn *raise;
@@ -102,5 +140,12 @@ typedef struct mil_raise_op {
 } mil_raise_op;
 /* All ops that are raised, one by one; NULL past the end. */
 const mil_raise_op *mil_raise_row(size_t i);
+/* Why an op without a row has none; NULL if nothing is known of it. */
+const char *mil_refusal(const char *op);
+
+/* ---- one function per way to raise: raise-operands.c has `generic`, by the table alone ---- */
+#define MIL_OP(op_, name_, lower_, raise_) mil_raise_fn mil_raise_##raise_;
+#define MIL_FOREIGN(name_, raise_)         mil_raise_fn mil_raise_##raise_;
+#include "mil-ops.def"
 
 #endif

@@ -9,35 +9,10 @@
 
 typedef const orion_mil_statement statement;
 
-/* ---- small graphs ---- */
-
-static orion_ir_value scalar(mil_raiser *r, orion_ir_dtype dtype, double v) {
-    return orion_ir_splat(r->b, orion_ir_type_make(dtype, 0, NULL), v);
-}
-
-static orion_ir_dtype dtype_of(mil_raiser *r, orion_ir_value v) {
-    return (orion_ir_dtype)mil_raised_type(r, v).dtype;
-}
-
-/* The two operands that the table calls x and y. */
-static orion_status two_operands(mil_raiser *r, statement *s, orion_ir_value *x,
-                                 orion_ir_value *y) {
-    static const char *const names[] = {"x", "y", NULL};
-    TRY(mil_only(r, s, names));
-    TRY(mil_operand(r, s, "x", false, x));
-    return mil_operand(r, s, "y", false, y);
-}
-
-static orion_status one_operand(mil_raiser *r, statement *s, orion_ir_value *x) {
-    static const char *const names[] = {"x", NULL};
-    TRY(mil_only(r, s, names));
-    return mil_operand(r, s, "x", false, x);
-}
-
 /* ---- elementwise ---- */
 
 /* What was lowered from neg; if the factor is no longer -1 it is a product like any other. */
-static orion_status mil_raise_neg(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_neg(mil_raiser *r, statement *s, orion_ir_value *out) {
     const orion_mil_value *y = mil_literal(r, s, "y");
     bool minus_one = y != NULL && orion_mil_value_float(y) == -1;
     if (!minus_one) r->op = ORION_IR_OP_mul;
@@ -51,39 +26,39 @@ static orion_status add_epsilon(mil_raiser *r, statement *s, double epsilon, ori
     TRY(mil_only(r, s, names));
     TRY(mil_operand(r, s, "x", false, out));
     TRY(mil_float(r, s, "epsilon", &given, &epsilon));
-    orion_ir_dtype dtype = dtype_of(r, *out);
+    orion_ir_dtype dtype = mil_dtype_of(r, *out);
     double rounded = dtype == ORION_IR_F16 ? (double)orn_f32_from_f16(orn_f16_from_f64(epsilon))
                                            : (double)(float)epsilon;
-    if (rounded != 0) *out = orion_ir_add(r->b, *out, scalar(r, dtype, epsilon));
+    if (rounded != 0) *out = orion_ir_add(r->b, *out, mil_scalar(r, dtype, epsilon));
     return ORION_OK;
 }
 
-static orion_status mil_raise_epsilon(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_epsilon(mil_raiser *r, statement *s, orion_ir_value *out) {
     TRY(add_epsilon(r, s, r->op == ORION_IR_OP_log ? 1e-45 : 1e-12, out));
     *out = orion_ir_build1(r->b, r->op, *out);
     return ORION_OK;
 }
 
-static orion_status mil_raise_inverse(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_inverse(mil_raiser *r, statement *s, orion_ir_value *out) {
     TRY(add_epsilon(r, s, 1e-4, out));
-    *out = orion_ir_div(r->b, scalar(r, dtype_of(r, *out), 1), *out);
+    *out = orion_ir_div(r->b, mil_scalar(r, mil_dtype_of(r, *out), 1), *out);
     return ORION_OK;
 }
 
-static orion_status mil_raise_square(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_square(mil_raiser *r, statement *s, orion_ir_value *out) {
     orion_ir_value x;
-    TRY(one_operand(r, s, &x));
+    TRY(mil_one_operand(r, s, &x));
     *out = orion_ir_mul(r->b, x, x);
     return ORION_OK;
 }
 
-static orion_status mil_raise_relu6(mil_raiser *r, statement *s, orion_ir_value *out) {
-    TRY(one_operand(r, s, out));
+orion_status mil_raise_relu6(mil_raiser *r, statement *s, orion_ir_value *out) {
+    TRY(mil_one_operand(r, s, out));
     *out = orion_ir_clip(r->b, *out, 0, 6);
     return ORION_OK;
 }
 
-static orion_status mil_raise_gelu(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_gelu(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "mode", NULL};
     const char *mode = "EXACT";
     bool given;
@@ -100,7 +75,7 @@ static orion_status mil_raise_gelu(mil_raiser *r, statement *s, orion_ir_value *
     if (strcmp(mode, "SIGMOID_APPROXIMATION") != 0) {
         return mil_refuse(r, s, ORION_MESSAGE_MIL_PARAMETER, "there is no mode '%s'", mode);
     }
-    orion_ir_value scaled = orion_ir_mul(r->b, x, scalar(r, dtype_of(r, x), 1.702));
+    orion_ir_value scaled = orion_ir_mul(r->b, x, mil_scalar(r, mil_dtype_of(r, x), 1.702));
     *out = orion_ir_mul(r->b, x, orion_ir_sigmoid(r->b, scaled));
     return ORION_OK;
 }
@@ -108,23 +83,23 @@ static orion_status mil_raise_gelu(mil_raiser *r, statement *s, orion_ir_value *
 /* ---- comparisons and logic ---- */
 
 /* greater and greater_equal are less and less_equal the other way round. */
-static orion_status mil_raise_greater(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_greater(mil_raiser *r, statement *s, orion_ir_value *out) {
     orion_ir_value x, y;
-    TRY(two_operands(r, s, &x, &y));
+    TRY(mil_two_operands(r, s, &x, &y));
     *out =
         strcmp(s->op, "greater") == 0 ? orion_ir_less(r->b, y, x) : orion_ir_less_equal(r->b, y, x);
     return ORION_OK;
 }
 
-static orion_status mil_raise_not_equal(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_not_equal(mil_raiser *r, statement *s, orion_ir_value *out) {
     orion_ir_value x, y;
-    TRY(two_operands(r, s, &x, &y));
+    TRY(mil_two_operands(r, s, &x, &y));
     *out = orion_ir_logical_not(r->b, orion_ir_equal(r->b, x, y));
     return ORION_OK;
 }
 
 /* Indices may be asked for in another integer type. */
-static orion_status mil_raise_arg(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_arg(mil_raiser *r, statement *s, orion_ir_value *out) {
     bool given;
     const char *word = "int32";
     TRY(mil_string(r, s, "output_dtype", &given, &word));
@@ -139,7 +114,7 @@ static orion_status mil_raise_arg(mil_raiser *r, statement *s, orion_ir_value *o
 /* ---- shapes ---- */
 
 /* An extent of 0 is that of the operand. */
-static orion_status mil_raise_reshape(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_reshape(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "shape", NULL};
     orion_ir_value x;
     mil_ints shape;
@@ -158,40 +133,7 @@ static orion_status mil_raise_reshape(mil_raiser *r, statement *s, orion_ir_valu
     return ORION_OK;
 }
 
-/* Mark the axes that a list names, counted among `rank`. */
-static orion_status mark_axes(mil_raiser *r, statement *s, mil_ints axes, uint32_t rank,
-                              bool *marked) {
-    for (size_t i = 0; i < axes.count; i++) {
-        int64_t axis = axes.items[i] < 0 ? axes.items[i] + rank : axes.items[i];
-        if (axis < 0 || axis >= rank || marked[axis]) {
-            return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE,
-                              "axis %lld is not one of %u or is given twice",
-                              (long long)axes.items[i], (unsigned)rank);
-        }
-        marked[axis] = true;
-    }
-    return ORION_OK;
-}
-
-/* `x` without the marked axes, which must have extent 1. */
-static orion_status drop_axes(mil_raiser *r, statement *s, orion_ir_value x, const bool *marked,
-                              orion_ir_value *out) {
-    orion_ir_type type = mil_raised_type(r, x);
-    int64_t dims[ORION_IR_RANK_MAX];
-    size_t rank = 0;
-    for (uint32_t i = 0; i < type.rank; i++) {
-        if (!marked[i]) {
-            dims[rank++] = type.dims[i];
-        } else if (type.dims[i] != 1) {
-            return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "axis %u has extent %lld, not 1",
-                              (unsigned)i, (long long)type.dims[i]);
-        }
-    }
-    *out = orion_ir_reshape(r->b, x, dims, rank);
-    return ORION_OK;
-}
-
-static orion_status mil_raise_squeeze(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_squeeze(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "axes", NULL};
     orion_ir_value x;
     mil_ints axes = {NULL, 0};
@@ -201,20 +143,11 @@ static orion_status mil_raise_squeeze(mil_raiser *r, statement *s, orion_ir_valu
     TRY(mil_integers(r, s, "axes", &given, &axes));
     orion_ir_type type = mil_raised_type(r, x);
     for (uint32_t i = 0; i < type.rank && !given; i++) marked[i] = type.dims[i] == 1;
-    TRY(mark_axes(r, s, axes, type.rank, marked));
-    return drop_axes(r, s, x, marked, out);
+    TRY(mil_mark_axes(r, s, axes, type.rank, marked));
+    return mil_drop_axes(r, s, x, marked, out);
 }
 
-/* `x` with new axes of extent 1 where the result's axes are marked. */
-static orion_ir_value insert_axes(mil_raiser *r, orion_ir_value x, const bool *marked,
-                                  uint32_t rank) {
-    orion_ir_type type = mil_raised_type(r, x);
-    int64_t dims[ORION_IR_RANK_MAX];
-    for (uint32_t i = 0, from = 0; i < rank; i++) dims[i] = marked[i] ? 1 : type.dims[from++];
-    return orion_ir_reshape(r->b, x, dims, rank);
-}
-
-static orion_status mil_raise_expand_dims(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_expand_dims(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "axes", NULL};
     orion_ir_value x;
     mil_ints axes;
@@ -227,13 +160,13 @@ static orion_status mil_raise_expand_dims(mil_raiser *r, statement *s, orion_ir_
         return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "rank %zu is above %d", rank,
                           ORION_IR_RANK_MAX);
     }
-    TRY(mark_axes(r, s, axes, (uint32_t)rank, marked));
-    *out = insert_axes(r, x, marked, (uint32_t)rank);
+    TRY(mil_mark_axes(r, s, axes, (uint32_t)rank, marked));
+    *out = mil_insert_axes(r, x, marked, (uint32_t)rank);
     return ORION_OK;
 }
 
 /* Each value gets the new axis, then they are joined along it. */
-static orion_status mil_raise_stack(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_stack(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"values", "axis", NULL};
     const orion_ir_value *values;
     size_t count;
@@ -250,15 +183,15 @@ static orion_status mil_raise_stack(mil_raiser *r, statement *s, orion_ir_value 
             return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "rank %u is above %d", (unsigned)rank,
                               ORION_IR_RANK_MAX);
         }
-        TRY(mark_axes(r, s, (mil_ints){&axis, 1}, rank, marked));
-        parts[i] = insert_axes(r, values[i], marked, rank);
+        TRY(mil_mark_axes(r, s, (mil_ints){&axis, 1}, rank, marked));
+        parts[i] = mil_insert_axes(r, values[i], marked, rank);
     }
     orion_ir_attr attr = orion_ir_attr_int("axis", axis);
     *out = orion_ir_build(r->b, ORION_IR_OP_concat, parts, count, &attr, 1);
     return ORION_OK;
 }
 
-static orion_status mil_raise_split(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_split(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "axis", "num_splits", "split_sizes", NULL};
     orion_ir_value x;
     mil_ints sizes = {NULL, 0};
@@ -271,7 +204,7 @@ static orion_status mil_raise_split(mil_raiser *r, statement *s, orion_ir_value 
     TRY(mil_int(r, s, "num_splits", &by_number, &parts));
     orion_ir_type type = mil_raised_type(r, x);
     bool marked[ORION_IR_RANK_MAX] = {false};
-    TRY(mark_axes(r, s, (mil_ints){&axis, 1}, type.rank, marked));
+    TRY(mil_mark_axes(r, s, (mil_ints){&axis, 1}, type.rank, marked));
     int64_t extent = type.dims[axis < 0 ? axis + type.rank : axis];
     if (!by_size) {
         if (!by_number || parts < 1 || extent % parts != 0) {
@@ -295,7 +228,7 @@ static orion_status mil_raise_split(mil_raiser *r, statement *s, orion_ir_value 
 }
 
 /* [before, after] of the last axes. */
-static orion_status mil_raise_pad(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_pad(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "pad", "mode", "constant_val", NULL};
     orion_ir_value x;
     mil_ints pad;
@@ -354,27 +287,13 @@ static orion_status build_slice(mil_raiser *r, statement *s, orion_ir_value x, c
     return ORION_OK;
 }
 
-/* A list with one entry per axis; left out: `fallback` everywhere. */
-static orion_status per_axis(mil_raiser *r, statement *s, const char *name, bool optional,
-                             uint32_t rank, int64_t fallback, int64_t *out) {
-    mil_ints list = {NULL, 0};
-    bool given = true;
-    TRY(mil_integers(r, s, name, optional ? &given : NULL, &list));
-    if (given && list.count != rank) {
-        return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "%s has %zu entries, x has rank %u", name,
-                          list.count, (unsigned)rank);
-    }
-    for (uint32_t i = 0; i < rank; i++) out[i] = given ? list.items[i] : fallback;
-    return ORION_OK;
-}
-
 /* Where an index that may count from the end points to, within the extent. */
 static int64_t position(int64_t index, int64_t extent) {
     if (index < 0) index = index < -extent ? 0 : index + extent;
     return ORN_MIN(index, extent);
 }
 
-static orion_status mil_raise_slice_by_index(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_slice_by_index(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x",          "begin",    "end",          "stride",
                                         "begin_mask", "end_mask", "squeeze_mask", NULL};
     orion_ir_value x;
@@ -384,12 +303,12 @@ static orion_status mil_raise_slice_by_index(mil_raiser *r, statement *s, orion_
     TRY(mil_only(r, s, names));
     TRY(mil_operand(r, s, "x", false, &x));
     orion_ir_type type = mil_raised_type(r, x);
-    TRY(per_axis(r, s, "begin", false, type.rank, 0, w.begin));
-    TRY(per_axis(r, s, "end", false, type.rank, 0, w.end));
-    TRY(per_axis(r, s, "stride", true, type.rank, 1, w.stride));
-    TRY(per_axis(r, s, "begin_mask", true, type.rank, 0, open_begin));
-    TRY(per_axis(r, s, "end_mask", true, type.rank, 0, open_end));
-    TRY(per_axis(r, s, "squeeze_mask", true, type.rank, 0, squeeze));
+    TRY(mil_per_axis(r, s, "begin", false, type.rank, 0, w.begin));
+    TRY(mil_per_axis(r, s, "end", false, type.rank, 0, w.end));
+    TRY(mil_per_axis(r, s, "stride", true, type.rank, 1, w.stride));
+    TRY(mil_per_axis(r, s, "begin_mask", true, type.rank, 0, open_begin));
+    TRY(mil_per_axis(r, s, "end_mask", true, type.rank, 0, open_end));
+    TRY(mil_per_axis(r, s, "squeeze_mask", true, type.rank, 0, squeeze));
     for (uint32_t i = 0; i < type.rank; i++) {
         int64_t extent = type.dims[i];
         if (w.stride[i] < 1)
@@ -401,19 +320,19 @@ static orion_status mil_raise_slice_by_index(mil_raiser *r, statement *s, orion_
         marked[i] = any = true;
     }
     TRY(build_slice(r, s, x, &w, out));
-    return any ? drop_axes(r, s, *out, marked, out) : ORION_OK;
+    return any ? mil_drop_axes(r, s, *out, marked, out) : ORION_OK;
 }
 
 /* A size of -1 takes what is left. */
-static orion_status mil_raise_slice_by_size(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_slice_by_size(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "begin", "size", NULL};
     orion_ir_value x;
     window w;
     TRY(mil_only(r, s, names));
     TRY(mil_operand(r, s, "x", false, &x));
     orion_ir_type type = mil_raised_type(r, x);
-    TRY(per_axis(r, s, "begin", false, type.rank, 0, w.begin));
-    TRY(per_axis(r, s, "size", false, type.rank, 0, w.end));
+    TRY(mil_per_axis(r, s, "begin", false, type.rank, 0, w.begin));
+    TRY(mil_per_axis(r, s, "size", false, type.rank, 0, w.end));
     for (uint32_t i = 0; i < type.rank; i++) {
         int64_t extent = type.dims[i], size = w.end[i];
         w.begin[i] = position(w.begin[i], extent);
@@ -451,7 +370,7 @@ static orion_status gather_indices(mil_raiser *r, statement *s, int64_t extent,
     return ORION_OK;
 }
 
-static orion_status mil_raise_gather(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_gather(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x",          "indices",          "axis",
                                         "batch_dims", "validate_indices", NULL};
     orion_ir_value in[2];
@@ -463,7 +382,7 @@ static orion_status mil_raise_gather(mil_raiser *r, statement *s, orion_ir_value
     TRY(mil_int(r, s, "batch_dims", &given, &batch_dims));
     if (batch_dims != 0) return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "batch_dims must be 0");
     orion_ir_type type = mil_raised_type(r, in[0]);
-    TRY(mark_axes(r, s, (mil_ints){&axis, 1}, type.rank, marked));
+    TRY(mil_mark_axes(r, s, (mil_ints){&axis, 1}, type.rank, marked));
     TRY(gather_indices(r, s, type.dims[axis < 0 ? axis + type.rank : axis], &in[1]));
     if (r->op == ORION_IR_OP_embedding && type.rank == 2 && axis == 0) {
         *out = orion_ir_embedding(r->b, in[1], in[0]);
@@ -489,7 +408,7 @@ static orion_status norm_axes(mil_raiser *r, statement *s, norm *n) {
     bool given, marked[ORION_IR_RANK_MAX] = {false};
     orion_ir_type x = mil_raised_type(r, n->x), shape = {.dtype = x.dtype};
     TRY(mil_integers(r, s, "axes", &given, &list));
-    TRY(mark_axes(r, s, list, x.rank, marked));
+    TRY(mil_mark_axes(r, s, list, x.rank, marked));
     for (uint32_t i = 0; i < x.rank; i++) {
         if (given && !marked[i]) continue;
         n->axes[n->count++] = i;
@@ -519,14 +438,15 @@ static orion_ir_value normalise(mil_raiser *r, const norm *n) {
     orion_ir_value centred = orion_ir_sub(r->b, n->x, mean);
     orion_ir_value square = orion_ir_mul(r->b, centred, centred);
     orion_ir_value variance = orion_ir_reduce_mean(r->b, square, n->axes, n->count, 1);
-    orion_ir_value shifted = orion_ir_add(r->b, variance, scalar(r, dtype, n->epsilon));
+    orion_ir_value shifted = orion_ir_add(r->b, variance, mil_scalar(r, dtype, n->epsilon));
     orion_ir_value y = orion_ir_div(r->b, centred, orion_ir_sqrt(r->b, shifted));
-    if (n->gamma.id != 0) y = orion_ir_mul(r->b, y, insert_axes(r, n->gamma, others, type.rank));
-    if (n->beta.id != 0) y = orion_ir_add(r->b, y, insert_axes(r, n->beta, others, type.rank));
+    if (n->gamma.id != 0)
+        y = orion_ir_mul(r->b, y, mil_insert_axes(r, n->gamma, others, type.rank));
+    if (n->beta.id != 0) y = orion_ir_add(r->b, y, mil_insert_axes(r, n->beta, others, type.rank));
     return y;
 }
 
-static orion_status mil_raise_layer_norm(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_layer_norm(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"x", "axes", "gamma", "beta", "epsilon", NULL};
     norm n = {.epsilon = 1e-5};
     bool given;
@@ -550,7 +470,7 @@ static orion_status mil_raise_layer_norm(mil_raiser *r, statement *s, orion_ir_v
 /* ---- attention ---- */
 
 /* softmax(q.k / sqrt(D) + mask).v, where a bool mask hides the keys at which it is false. */
-static orion_status mil_raise_sdpa(mil_raiser *r, statement *s, orion_ir_value *out) {
+orion_status mil_raise_sdpa(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"query", "key", "value", "attn_mask", NULL};
     orion_ir_value in[3], mask;
     TRY(mil_only(r, s, names));
@@ -570,25 +490,13 @@ static orion_status mil_raise_sdpa(mil_raiser *r, statement *s, orion_ir_value *
         return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "query has rank %u, not 3 or more",
                           (unsigned)q.rank);
     orion_ir_dtype dtype = (orion_ir_dtype)q.dtype;
-    orion_ir_value scale = scalar(r, dtype, 1 / sqrt((double)q.dims[q.rank - 1]));
+    orion_ir_value scale = mil_scalar(r, dtype, 1 / sqrt((double)q.dims[q.rank - 1]));
     orion_ir_value scores = orion_ir_mul(r->b, orion_ir_matmul(r->b, in[0], in[1], 0, 1), scale);
-    if (mask.id != 0 && dtype_of(r, mask) == ORION_IR_BOOL) {
-        scores = orion_ir_select(r->b, mask, scores, scalar(r, dtype, -(double)INFINITY));
+    if (mask.id != 0 && mil_dtype_of(r, mask) == ORION_IR_BOOL) {
+        scores = orion_ir_select(r->b, mask, scores, mil_scalar(r, dtype, -(double)INFINITY));
     } else if (mask.id != 0) {
         scores = orion_ir_add(r->b, scores, mask);
     }
     *out = orion_ir_matmul(r->b, orion_ir_softmax(r->b, scores, -1), in[2], 0, 0);
     return ORION_OK;
-}
-
-/* ---- the table ---- */
-
-static const mil_raise_op ops[] = {
-#define MIL_OP(op_, name_, lower_, raise_) {name_, mil_raise_##raise_, ORION_IR_OP_##op_},
-#define MIL_FOREIGN(name_, raise_)         {name_, mil_raise_##raise_, ORION_IR_OP_NONE},
-#include "mil-ops.def"
-};
-
-const mil_raise_op *mil_raise_row(size_t i) {
-    return i < ORN_COUNT(ops) ? &ops[i] : NULL;
 }

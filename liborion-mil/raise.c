@@ -217,8 +217,11 @@ static orion_mil_dtype operand_dtype(mil_raiser *r, const orion_mil_statement *s
 
 static orion_status raise_op(mil_raiser *r, const orion_mil_statement *s, const mil_raise_op *row,
                              mil_raised *results) {
-    if (row == NULL)
-        return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "the IR has no counterpart of this op");
+    if (row == NULL) {
+        const char *why = mil_refusal(s->op);
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "the IR has no counterpart of this op%s%s",
+                          why == NULL ? "" : ": ", why == NULL ? "" : why);
+    }
     bool multiple = row->op == ORION_IR_OP_split, alias = is_alias(s);
     if (s->result_count != 1 && !multiple) {
         return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "gives one result, %u are declared",

@@ -330,7 +330,10 @@ static void test_refusals(void **state) {
     (void)state;
     static const refusal cases[] = {
         {"fp32 y = non_zero(x = x);", "y", UNSUPPORTED, 4, 1,
-         "non_zero: the IR has no counterpart"},
+         "non_zero: the IR has no counterpart of this op: the shape of its result depends on the "
+         "data"},
+        {"fp32 y = while_loop(x = x);", "y", UNSUPPORTED, 4, 1, "a graph has no control flow"},
+        {"fp32 y = no_such_op(x = x);", "y", UNSUPPORTED, 4, 1, "counterpart of this op"},
         {"fp32 y = reduce_argmax(x = x, output_dtype = \"fp32\");", "y", UNSUPPORTED, 4, 1,
          "there are no indices of type 'fp32'"},
         {"fp32 y = constexpr_affine_dequantize()[axis = 0];", "y", UNSUPPORTED, 4, 1,

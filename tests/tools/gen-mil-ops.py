@@ -9,7 +9,7 @@ import pathlib
 import re
 import sys
 
-ROW = re.compile(r"^(MIL_OP|MIL_HINT|MIL_IN|MIL_ATTR|MIL_FIXED|MIL_FOREIGN)\((.*)\)$", re.M)
+ROW = re.compile(r"^(MIL_(?:OP|HINT|IN|ATTR|FIXED|FOREIGN|REFUSED))\((.*)\)$", re.M)
 BEGIN, END = "<!-- ops: generated -->\n", "<!-- ops: end -->\n"
 KINDS = {"INT": "int32", "BOOL": "bool", "INTS": "int32 list", "DTYPE": "string", "FLOAT": "fp32",
          "FLOATX": "type of x", "STRING": "string", "MASK": "bool per axis"}
@@ -23,11 +23,14 @@ def fields(text):
 
 
 def read(root):
-    ops, foreign = {}, []
+    ops, foreign, refused = {}, [], {}
     for macro, text in ROW.findall((root / "liborion-mil/mil-ops.def").read_text()):
         row = fields(text)
         if macro == "MIL_FOREIGN":
             foreign.append(row)
+        elif macro == "MIL_REFUSED":
+            name, reason = row[0], ",".join(row[1:])
+            refused.setdefault(reason, []).append(f"`{name}`")
         elif macro == "MIL_OP":
             ops[row[0]] = {"name": row[1], "raise": row[3], "in": [], "params": [], "hint": ""}
         elif macro == "MIL_HINT":
@@ -44,10 +47,10 @@ def read(root):
             _, parameter, kind, value, need = row
             since = ", ios18 only" if need == "IOS17" else ""
             ops[row[0]]["params"].append(f"`{parameter}` ({KINDS[kind]}) always {value}{since}")
-    return ops, foreign
+    return ops, foreign, refused
 
 
-def render(ops, foreign):
+def render(ops, foreign, refused):
     lines = ["| IR op | MIL op | operands | parameters (type; default when left out) |\n",
              "|---|---|---|---|\n"]
     for op, row in ops.items():
@@ -56,6 +59,8 @@ def render(ops, foreign):
         lines.append(f"| `{op}` | {name} | {', '.join(row['in'])} | {params} |\n")
     also = ", ".join(f"`{name}`" for name, _ in foreign)
     lines.append(f"\nAlso raised: {also}.\n")
+    lines.append("\n| refused | because |\n|---|---|\n")
+    lines += [f"| {', '.join(names)} | {reason} |\n" for reason, names in refused.items()]
     return "".join(lines)
 
 
@@ -68,11 +73,11 @@ def verdict(name, lines):
 def main():
     root = pathlib.Path(sys.argv[1])
     page = root / "docs/mil-subset.md"
-    ops, foreign = read(root)
+    ops, foreign, refused = read(root)
     text = page.read_text()
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    wanted = before + BEGIN + render(ops, foreign) + END + after
+    wanted = before + BEGIN + render(ops, foreign, refused) + END + after
     if len(sys.argv) < 3:
         page.write_text(wanted)
         return 0
