@@ -13,6 +13,7 @@
 #define ANE_INTERNAL_H
 
 #include "backend.h"
+#include "dynamic.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -61,6 +62,7 @@ struct orion_ane_device {
     const ane_backend *backend;
     void *state; /* the back end's */
     ane_cache *cache;
+    ane_surfaces *surfaces; /* what tensors are made of; NULL: ordinary memory */
     atomic_size_t refs;
 };
 
@@ -78,16 +80,18 @@ orion_status ane_program_port_index(const orion_ane_program *program, const char
 
 /* ---- tensor-memory.c ---- */
 
-/* Memory of a tensor: an IOSurface on macOS, shared anonymous memory elsewhere. */
+/* Memory of a tensor: an IOSurface, shared anonymous memory, or the allocator's. */
 typedef struct ane_memory {
     void *data;
-    size_t bytes;           /* as mapped */
-    void *surface, *system; /* the IOSurface and the functions it is used with */
+    size_t bytes; /* as mapped */
+    void *surface;
+    const ane_surfaces *surfaces;
     uint32_t kind, reserved;
 } ane_memory;
 
-/* At least `bytes` bytes, zeroed, aligned to 64 or more. */
-orion_status ane_memory_create(const orion_allocator *a, size_t bytes, ane_memory *out);
+/* At least `bytes` bytes, zeroed, aligned to 64 or more: a surface if there are `surfaces`. */
+orion_status ane_memory_create(const ane_surfaces *surfaces, const orion_allocator *a, size_t bytes,
+                               ane_memory *out);
 void ane_memory_destroy(const orion_allocator *a, ane_memory *memory);
 /* Between begin and end the processor may touch the data; ORION_ERROR_DEVICE if the system refuses.
  */

@@ -25,7 +25,9 @@ typedef struct ane_code {
 /* What a device gives to its back end. */
 typedef struct ane_host {
     orion_allocator allocator;
-    uint32_t threads; /* at least 1 */
+    const char *framework; /* path; NULL: Apple's; valid while `open` runs */
+    uint32_t threads;      /* at least 1 */
+    uint32_t reserved;
 } ane_host;
 
 typedef struct ane_backend {
@@ -45,6 +47,6 @@ typedef struct ane_backend {
     void (*dispose)(void *run);
 } ane_backend;
 
-extern const ane_backend ane_backend_cpu;
+extern const ane_backend ane_backend_cpu, ane_backend_objc;
 
 #endif

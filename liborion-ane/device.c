@@ -4,8 +4,9 @@
 
 enum { THREADS_MAX = 256, CACHE_ENTRIES = 64 };
 
-/* In the order in which "auto" tries them. */
-static const ane_backend *const backends[] = {&ane_backend_cpu};
+/* In the order in which "auto" tries them. No Neural Engine has been seen to work with this library
+ * yet, so it is not the first choice (docs/decisions/0009). */
+static const ane_backend *const backends[] = {&ane_backend_cpu, &ane_backend_objc};
 
 const char *orion_ane_backend_name(orion_ane_backend backend) {
     if (backend == ORION_ANE_BACKEND_AUTO) return "auto";
@@ -54,6 +55,23 @@ static orion_status open_backend(orion_ane_device *d, orion_ane_backend wanted, 
     return status;
 }
 
+/* Surfaces for the tensors, whatever the back end: so that devices can share them. */
+static orion_status open_surfaces(orion_ane_device *d) {
+    d->surfaces = orn_zalloc(&d->host.allocator, sizeof *d->surfaces);
+    if (d->surfaces == NULL) return ORION_ERROR_NO_MEMORY;
+    if (!ane_surfaces_open(d->surfaces, d->host.framework)) {
+        orn_free(&d->host.allocator, d->surfaces, sizeof *d->surfaces);
+        d->surfaces = NULL;
+    }
+    return ORION_OK;
+}
+
+static void close_surfaces(orion_ane_device *d) {
+    if (d->surfaces == NULL) return;
+    ane_surfaces_close(d->surfaces);
+    orn_free(&d->host.allocator, d->surfaces, sizeof *d->surfaces);
+}
+
 orion_status orion_ane_device_open(const orion_ane_device_options *options, orion_diag *diag,
                                    orion_ane_device **out_device) {
     *out_device = NULL;
@@ -67,15 +85,19 @@ orion_status orion_ane_device_open(const orion_ane_device_options *options, orio
     orion_allocator a = orn_allocator(o.allocator);
     orion_ane_device *d = orn_zalloc(&a, sizeof *d);
     if (d == NULL) return ORION_ERROR_NO_MEMORY;
-    d->host = (ane_host){.allocator = a, .threads = ORN_MAX(o.threads, 1)};
+    d->host =
+        (ane_host){.allocator = a, .framework = o.framework, .threads = ORN_MAX(o.threads, 1)};
     atomic_init(&d->refs, 1);
-    orion_status status = open_backend(d, (orion_ane_backend)o.backend, diag);
+    orion_status status = open_surfaces(d);
+    if (status == ORION_OK) status = open_backend(d, (orion_ane_backend)o.backend, diag);
+    d->host.framework = NULL;
     if (status == ORION_OK) {
         status = ane_cache_create(
             &a, d->backend, o.cache_entries == 0 ? CACHE_ENTRIES : o.cache_entries, &d->cache);
         if (status != ORION_OK) d->backend->close(d->state);
     }
     if (status != ORION_OK) {
+        close_surfaces(d);
         orn_free(&a, d, sizeof *d);
         return status;
     }
@@ -95,6 +117,7 @@ void orion_ane_device_unref(orion_ane_device **device) {
     if (atomic_fetch_sub_explicit(&d->refs, 1, memory_order_acq_rel) != 1) return;
     ane_cache_destroy(d->cache);
     d->backend->close(d->state);
+    close_surfaces(d);
     orion_allocator a = d->host.allocator;
     orn_free(&a, d, sizeof *d);
 }

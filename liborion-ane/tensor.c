@@ -45,6 +45,15 @@ static orion_status check_strides(const orion_ir_type *type, const int64_t *stri
     return ORION_OK;
 }
 
+/* A device may touch all of every row and plane, not only up to the last element. */
+static size_t whole_rows(const orion_ir_type *type, const int64_t *strides, size_t bytes) {
+    enum { ROW_ALIGNMENT = 64 };
+    for (uint32_t i = 0; i < type->rank; i++) {
+        if (type->dims[i] > 1) bytes = ORN_MAX(bytes, (size_t)(strides[i] * type->dims[i]));
+    }
+    return (bytes + ROW_ALIGNMENT - 1) / ROW_ALIGNMENT * ROW_ALIGNMENT;
+}
+
 orion_status orion_ane_tensor_create(orion_ane_device *device, const orion_ir_type *type,
                                      const int64_t *strides, orion_diag *diag,
                                      orion_ane_tensor **out_tensor) {
@@ -63,7 +72,8 @@ orion_status orion_ane_tensor_create(orion_ane_device *device, const orion_ir_ty
     const orion_allocator *a = &device->host.allocator;
     orion_ane_tensor *t = orn_zalloc(a, sizeof *t);
     if (t == NULL) return ORION_ERROR_NO_MEMORY;
-    orion_status status = ane_memory_create(a, bytes, &t->memory);
+    orion_status status =
+        ane_memory_create(device->surfaces, a, whole_rows(type, strides, bytes), &t->memory);
     if (status != ORION_OK) {
         orn_free(a, t, sizeof *t);
         return status;

@@ -14,8 +14,8 @@ usage: sh tests/run.sh [--asan | --valgrind] [--locale] [--clang] [--cross]
   --locale       in a German locale, where the decimal point is a comma
   --clang        with clang instead of the default compiler
   --cross        also what runs programs for AArch64, under qemu: some minutes more
-  --suite NAME   only this suite: base ir mil ane train cli golden oom abi headers consumer cross
-                 fuzz docs
+  --suite NAME   only this suite: base ir mil ane emulator train cli golden oom abi headers
+                 consumer cross fuzz docs
 
 Each kind of build has its own folder (build-test, build-test-asan ...) in the source tree, or below
 \$ORION_BUILD_DIR. Missing packages are installed with apt-get, as root or with sudo.
@@ -51,6 +51,7 @@ need="meson ninja pkg-config gcc g++ clang make python3 cmocka nettle jansson ya
 [ -z "$wrapper" ] || need="$need valgrind"
 [ "$locale" = 0 ] || need="$need locales"
 install_missing $need
+install_wanted gobjc gnustep
 [ -n "$mode$wrapper" ] || install_wanted lld llvm openssl
 [ "$cross" = 0 ] || install_wanted qemu-aarch64 aarch64-linux-gnu-gcc
 

@@ -48,10 +48,13 @@ ORION_API uint32_t orion_ane_version(void);
 /** What executes programs. Numbers are stable. */
 typedef enum orion_ane_backend {
     ORION_ANE_BACKEND_AUTO = 0, /**< the best one that works here */
-    ORION_ANE_BACKEND_CPU = 1
+    ORION_ANE_BACKEND_CPU = 1,
+    /** the Neural Engine by the Objective-C classes of AppleNeuralEngine.framework, or of what
+     * takes its place (orion_ane_device_options.framework); docs/private-api.md */
+    ORION_ANE_BACKEND_ANE_OBJC = 2
 } orion_ane_backend;
 
-/** "auto", "cpu"; "unknown" otherwise. Static. */
+/** "auto", "cpu", "ane-objc"; "unknown" otherwise. Static. */
 ORION_API const char *orion_ane_backend_name(orion_ane_backend backend);
 /** @return ORION_OK; ORION_ERROR_NOT_FOUND (the diagnostic lists the names there are) */
 ORION_API ORION_MUST_CHECK orion_status orion_ane_backend_from_name(const char *name,
@@ -66,6 +69,9 @@ typedef struct orion_ane_device_options {
     uint32_t threads; /**< CPU workers including the caller; 0: one. Results do not depend on it */
     uint32_t cache_entries; /**< programs kept in the in-memory cache; 0: 64 */
     uint32_t reserved;
+    /** Path of the library to use for Apple's frameworks, such as the emulator's; NULL: Apple's
+     * own. Tensors of the device are then its IOSurfaces, whatever the back end. */
+    const char *ORION_NULLABLE framework;
 } orion_ane_device_options;
 /** Options by name: orion_ane_device_options(.threads = 2). */
 #define orion_ane_device_options(...)                                                              \
@@ -78,7 +84,8 @@ typedef struct orion_ane_run orion_ane_run;
 
 /**
  * Open a device.
- * @return ORION_OK; ORION_ERROR_UNSUPPORTED if the back end is not there (the diagnostic says why);
+ * @return ORION_OK; ORION_ERROR_UNSUPPORTED if the back end is not there or its framework lacks
+ * something (the diagnostic says what);
  * ORION_ERROR_NO_MEMORY; ORION_ERROR_INVALID_ARGUMENT for more than 256 threads; ORION_ERROR_ABI
  */
 ORION_API ORION_MUST_CHECK orion_status

@@ -248,14 +248,16 @@ AT(orion_mil_raise_options, reserved, 8);
 
 NUMBER(ORION_ANE_BACKEND_AUTO, 0);
 NUMBER(ORION_ANE_BACKEND_CPU, 1);
+NUMBER(ORION_ANE_BACKEND_ANE_OBJC, 2);
 
-SIZE(orion_ane_device_options, 32);
+SIZE(orion_ane_device_options, 40);
 AT(orion_ane_device_options, size, 0);
 AT(orion_ane_device_options, allocator, 8);
 AT(orion_ane_device_options, backend, 16);
 AT(orion_ane_device_options, threads, 20);
 AT(orion_ane_device_options, cache_entries, 24);
 AT(orion_ane_device_options, reserved, 28);
+AT(orion_ane_device_options, framework, 32);
 
 SIZE(orion_ane_cache_stats, 40);
 AT(orion_ane_cache_stats, size, 0);

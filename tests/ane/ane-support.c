@@ -6,10 +6,12 @@ orion_ane_device *ane_open(orion_ane_backend backend, uint32_t threads) {
     orion_ane_device *device;
     orion_diag *diag;
     assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
-    assert_ok(orion_ane_device_open(
-                  orion_ane_device_options(.backend = (uint32_t)backend, .threads = threads), diag,
-                  &device),
-              diag);
+    const orion_ane_device_options *options =
+        orion_ane_device_options(.backend = (uint32_t)backend, .threads = threads,
+                                 .framework = backend == ORION_ANE_BACKEND_CPU
+                                                  ? NULL
+                                                  : getenv("ORION_TEST_EMULATOR"));
+    assert_ok(orion_ane_device_open(options, diag, &device), diag);
     orion_diag_destroy(&diag);
     return device;
 }

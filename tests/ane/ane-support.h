@@ -7,7 +7,7 @@
 
 #include <orion/ane.h>
 
-/* A device or the test fails. */
+/* A device or the test fails; those of the Neural Engine by $ORION_TEST_EMULATOR. */
 orion_ane_device *ane_open(orion_ane_backend backend, uint32_t threads);
 /* The graph compiled the whole way, through MIL text; fails the test with the diagnostics. */
 orion_ane_program *ane_compile(orion_ane_device *device, const orion_ir_graph *graph);

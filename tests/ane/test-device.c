@@ -22,7 +22,7 @@ static void test_unknown_name(void **state) {
     assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
     assert_int_equal(orion_ane_backend_from_name("gpu", diag, &backend), ORION_ERROR_NOT_FOUND);
     assert_int_equal(backend, ORION_ANE_BACKEND_AUTO);
-    assert_diag(diag, ORION_MESSAGE_ANE_BACKEND, "auto, cpu");
+    assert_diag(diag, ORION_MESSAGE_ANE_BACKEND, "auto, cpu, ane-objc");
     orion_diag_destroy(&diag);
 }
 

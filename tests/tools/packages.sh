@@ -7,6 +7,8 @@ have() {
     case $1 in
     cmocka | jansson | yaml-0.1) pkg-config --exists "$1" 2>/dev/null ;;
     nettle) [ "$(uname -s)" = Darwin ] || pkg-config --exists nettle 2>/dev/null ;;
+    gnustep) [ -f /usr/include/GNUstep/Foundation/Foundation.h ] ;;
+    gobjc) [ -x "$(gcc -print-prog-name=cc1obj 2>/dev/null)" ] ;;
     llvm) command -v llvm-objdump >/dev/null 2>&1 ;;
     locales) [ "$(uname -s)" = Darwin ] || [ -f /usr/share/i18n/locales/de_DE ] ;;
     *) command -v "$1" >/dev/null 2>&1 ;;
@@ -20,6 +22,7 @@ apt_name() {
     qemu-aarch64) echo qemu-user ;;
     aarch64-linux-gnu-gcc) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
     gcc) echo gcc libc6-dev ;;
+    gnustep) echo libgnustep-base-dev ;;
     cmocka) echo libcmocka-dev ;;
     jansson) echo libjansson-dev ;;
     nettle) echo nettle-dev ;;

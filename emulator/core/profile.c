@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is known of chips beyond the targets of liborion-mil, as a table.
+ *
+ * `faithful` is an M4 as the evidence of several sources has it; `orion-paper` is the same chip as
+ * one paper words it. Times are those of docs/emulator.md, with their sources there; numbers that
+ * nobody published for a chip are its neighbour's.
+ */
+#include "emu.h"
+
+static const emu_profile profiles[] = {
+    {.name = "faithful",
+     .target = "h16",
+     .architecture = "h16g",
+     .product = "Mac16,10",
+     .cores = 16,
+     .row_align = 64,
+     .compile_limit = 119,
+     .slot_limit = 128,
+     .queue_depth = 127,
+     .compile_ns = 23000000,
+     .load_ns = 1700000,
+     .unload_ns = 500000,
+     .dispatch_ns = 95000,
+     .flops_per_ns = 11000,
+     .bytes_per_ns = 100},
+    {.name = "orion-paper",
+     .target = "orion-paper",
+     .architecture = "h16g",
+     .product = "Mac16,9",
+     .cores = 16,
+     .row_align = 0,
+     .min_surface = 49152,
+     .uniform = 1,
+     .compile_limit = 119,
+     .slot_limit = 128,
+     .queue_depth = 127,
+     .compile_ns = 17100000,
+     .load_ns = 8000000,
+     .unload_ns = 500000,
+     .dispatch_ns = 95000,
+     .flops_per_ns = 11000,
+     .bytes_per_ns = 100},
+    {.name = "m1",
+     .target = "h13",
+     .architecture = "h13g",
+     .product = "Macmini9,1",
+     .cores = 16,
+     .row_align = 64,
+     .compile_limit = 119,
+     .slot_limit = 128,
+     .queue_depth = 127,
+     .mac_limit = 32768,
+     .mac_flush = 1,
+     .nan_rules = 1,
+     .slice_overflow = 1,
+     .compile_ns = 36000000,
+     .load_ns = 1700000,
+     .unload_ns = 500000,
+     .dispatch_ns = 230000,
+     .flops_per_ns = 3250,
+     .bytes_per_ns = 9},
+    {.name = "m4",
+     .target = "h16",
+     .architecture = "h16g",
+     .product = "Mac16,10",
+     .cores = 16,
+     .row_align = 64,
+     .compile_limit = 119,
+     .slot_limit = 128,
+     .queue_depth = 127,
+     .compile_ns = 23000000,
+     .load_ns = 1700000,
+     .unload_ns = 500000,
+     .dispatch_ns = 95000,
+     .flops_per_ns = 11000,
+     .bytes_per_ns = 100},
+    {.name = "m5",
+     .target = "h17",
+     .architecture = "h17g",
+     .product = "Mac17,2",
+     .cores = 16,
+     .row_align = 64,
+     .compile_limit = 119,
+     .slot_limit = 128,
+     .queue_depth = 127,
+     .compile_ns = 33300000,
+     .load_ns = 3800000,
+     .unload_ns = 500000,
+     .dispatch_ns = 110000,
+     .flops_per_ns = 8900,
+     .bytes_per_ns = 57},
+};
+
+const emu_profile *emu_profile_at(size_t i) {
+    return i < ORN_COUNT(profiles) ? &profiles[i] : NULL;
+}
+
+const emu_profile *emu_profile_find(const char *name) {
+    size_t i = 0;
+    while (i < ORN_COUNT(profiles) && strcmp(profiles[i].name, name) != 0) i++;
+    return emu_profile_at(i);
+}
