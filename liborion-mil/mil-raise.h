@@ -132,6 +132,12 @@ orion_status mil_mark_axes(mil_raiser *r, const orion_mil_statement *s, mil_ints
 orion_status mil_axis(mil_raiser *r, const orion_mil_statement *s, const char *name, uint32_t rank,
                       int64_t fallback, uint32_t *out);
 
+/* ---- raise-formula.c ---- */
+mil_raise_fn mil_raise_formula;
+/* A formula or phrase of these operands, as wide as they are. */
+orion_ir_value mil_apply(mil_raiser *r, const char *name, const orion_ir_value *values,
+                         size_t count);
+
 /* ---- raise-table.c ---- */
 typedef struct mil_raise_op {
     const char *name;

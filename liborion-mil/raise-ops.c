@@ -19,6 +19,24 @@ orion_status mil_raise_neg(mil_raiser *r, statement *s, orion_ir_value *out) {
     return mil_raise_generic(r, s, out);
 }
 
+/* Integers give an integer cut off towards zero, or a float, as the result is declared. */
+orion_status mil_raise_real_div(mil_raiser *r, statement *s, orion_ir_value *out) {
+    static const char *const names[] = {"x", "y", NULL};
+    orion_ir_value in[2];
+    orion_ir_type declared;
+    TRY(mil_only(r, s, names));
+    for (size_t i = 0; i < 2; i++) TRY(mil_operand(r, s, names[i], false, &in[i]));
+    bool floats = mil_is_float(mil_dtype_of(r, in[0])) || mil_is_float(mil_dtype_of(r, in[1]));
+    if (floats || mil_raise_type(s->results[0].type, &declared) != ORION_OK)
+        return mil_raise_generic(r, s, out);
+    bool cut = !mil_is_float((orion_ir_dtype)declared.dtype);
+    for (size_t i = 0; i < 2; i++)
+        in[i] = mil_to_dtype(r, in[i], cut ? ORION_IR_I32 : ORION_IR_F32);
+    *out = cut ? mil_apply(r, "int_div", in, 2) : orion_ir_div(r->b, in[0], in[1]);
+    *out = mil_to_dtype(r, *out, (orion_ir_dtype)declared.dtype);
+    return ORION_OK;
+}
+
 /* log(x + epsilon), 1 / sqrt(x + epsilon). What rounds to 0 in the element type is not added. */
 static orion_status add_epsilon(mil_raiser *r, statement *s, double epsilon, orion_ir_value *out) {
     static const char *const names[] = {"x", "epsilon", NULL};
@@ -36,25 +54,6 @@ static orion_status add_epsilon(mil_raiser *r, statement *s, double epsilon, ori
 orion_status mil_raise_epsilon(mil_raiser *r, statement *s, orion_ir_value *out) {
     TRY(add_epsilon(r, s, r->op == ORION_IR_OP_log ? 1e-45 : 1e-12, out));
     *out = orion_ir_build1(r->b, r->op, *out);
-    return ORION_OK;
-}
-
-orion_status mil_raise_inverse(mil_raiser *r, statement *s, orion_ir_value *out) {
-    TRY(add_epsilon(r, s, 1e-4, out));
-    *out = orion_ir_div(r->b, mil_scalar(r, mil_dtype_of(r, *out), 1), *out);
-    return ORION_OK;
-}
-
-orion_status mil_raise_square(mil_raiser *r, statement *s, orion_ir_value *out) {
-    orion_ir_value x;
-    TRY(mil_one_operand(r, s, &x));
-    *out = orion_ir_mul(r->b, x, x);
-    return ORION_OK;
-}
-
-orion_status mil_raise_relu6(mil_raiser *r, statement *s, orion_ir_value *out) {
-    TRY(mil_one_operand(r, s, out));
-    *out = orion_ir_clip(r->b, *out, 0, 6);
     return ORION_OK;
 }
 
@@ -81,22 +80,6 @@ orion_status mil_raise_gelu(mil_raiser *r, statement *s, orion_ir_value *out) {
 }
 
 /* ---- comparisons and logic ---- */
-
-/* greater and greater_equal are less and less_equal the other way round. */
-orion_status mil_raise_greater(mil_raiser *r, statement *s, orion_ir_value *out) {
-    orion_ir_value x, y;
-    TRY(mil_two_operands(r, s, &x, &y));
-    *out =
-        strcmp(s->op, "greater") == 0 ? orion_ir_less(r->b, y, x) : orion_ir_less_equal(r->b, y, x);
-    return ORION_OK;
-}
-
-orion_status mil_raise_not_equal(mil_raiser *r, statement *s, orion_ir_value *out) {
-    orion_ir_value x, y;
-    TRY(mil_two_operands(r, s, &x, &y));
-    *out = orion_ir_logical_not(r->b, orion_ir_equal(r->b, x, y));
-    return ORION_OK;
-}
 
 /* Indices may be asked for in another integer type. */
 orion_status mil_raise_arg(mil_raiser *r, statement *s, orion_ir_value *out) {

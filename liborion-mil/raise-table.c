@@ -4,7 +4,13 @@
 
 static const mil_raise_op ops[] = {
 #define MIL_OP(op_, name_, lower_, raise_) {name_, mil_raise_##raise_, ORION_IR_OP_##op_},
-#define MIL_FOREIGN(name_, raise_)         {name_, mil_raise_##raise_, ORION_IR_OP_NONE},
+
+#define MIL_FOREIGN(name_, raise_) {name_, mil_raise_##raise_, ORION_IR_OP_NONE},
+
+#define MIL_FORMULA(name_, parameters_, text_) MIL_FOREIGN(name_, formula)
+
+#define MIL_FORMULA2(name_, parameters_, text_, integers_) MIL_FOREIGN(name_, formula)
+
 #include "mil-ops.def"
 };
 

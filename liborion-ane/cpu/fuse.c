@@ -22,9 +22,9 @@
 enum { GROUPS_WAITING = 16 };
 
 bool cpu_is_elementwise(uint32_t op) {
-    return (op >= ORION_IR_OP_add && op <= ORION_IR_OP_select) ||
-           (op >= ORION_IR_OP_neg && op <= ORION_IR_OP_round) || op == ORION_IR_OP_cast ||
-           op == ORION_IR_OP_silu || op == ORION_IR_OP_gelu;
+    return (op >= ORION_IR_OP_add && op <= ORION_IR_OP_logical_or) ||
+           op == ORION_IR_OP_logical_not || (op >= ORION_IR_OP_neg && op <= ORION_IR_OP_round) ||
+           op == ORION_IR_OP_cast || op == ORION_IR_OP_silu || op == ORION_IR_OP_gelu;
 }
 
 uint32_t cpu_group_base(const cpu_planner *p, uint32_t value) {

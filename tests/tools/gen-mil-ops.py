@@ -9,7 +9,8 @@ import pathlib
 import re
 import sys
 
-ROW = re.compile(r"^(MIL_(?:OP|HINT|IN|ATTR|FIXED|FOREIGN|REFUSED))\((.*)\)$", re.M)
+ROW = re.compile(r"^(MIL_(?:OP|HINT|IN|ATTR|FIXED|FOREIGN|FORMULA2?|PHRASE|REFUSED))"
+                 r"\((.*)\)$", re.M)
 BEGIN, END = "<!-- ops: generated -->\n", "<!-- ops: end -->\n"
 KINDS = {"INT": "int32", "BOOL": "bool", "INTS": "int32 list", "DTYPE": "string", "FLOAT": "fp32",
          "FLOATX": "type of x", "STRING": "string", "MASK": "bool per axis"}
@@ -19,15 +20,20 @@ BESIDE = {"gelu": ["`mode` (string; EXACT) = EXACT or TANH_APPROXIMATION"],
 
 
 def fields(text):
-    return [f.strip().strip('"') for f in re.findall(r'"[^"]*"|[^,]+', text)]
+    return [f.strip().strip('"') for f in re.findall(r'"[^"]*"|[^,\s][^,]*', text)]
 
 
 def read(root):
-    ops, foreign, refused = {}, [], {}
+    ops, foreign, formulas, refused = {}, [], [], {}
     for macro, text in ROW.findall((root / "liborion-mil/mil-ops.def").read_text()):
         row = fields(text)
         if macro == "MIL_FOREIGN":
             foreign.append(row)
+        elif macro in ("MIL_FORMULA", "MIL_FORMULA2", "MIL_PHRASE"):
+            name, parameters, formula = row[:3]
+            integers = f"; integers: `{row[3]}`" if len(row) > 3 else ""
+            shown = f"`{name}`" if macro != "MIL_PHRASE" else f"phrase `{name}`"
+            formulas.append(f"| {shown} | `{parameters}` | `{formula}`{integers} |\n")
         elif macro == "MIL_REFUSED":
             name, reason = row[0], ",".join(row[1:])
             refused.setdefault(reason, []).append(f"`{name}`")
@@ -47,10 +53,10 @@ def read(root):
             _, parameter, kind, value, need = row
             since = ", ios18 only" if need == "IOS17" else ""
             ops[row[0]]["params"].append(f"`{parameter}` ({KINDS[kind]}) always {value}{since}")
-    return ops, foreign, refused
+    return ops, foreign, formulas, refused
 
 
-def render(ops, foreign, refused):
+def render(ops, foreign, formulas, refused):
     lines = ["| IR op | MIL op | operands | parameters (type; default when left out) |\n",
              "|---|---|---|---|\n"]
     for op, row in ops.items():
@@ -59,6 +65,8 @@ def render(ops, foreign, refused):
         lines.append(f"| `{op}` | {name} | {', '.join(row['in'])} | {params} |\n")
     also = ", ".join(f"`{name}`" for name, _ in foreign)
     lines.append(f"\nAlso raised: {also}.\n")
+    lines.append("\n| formula | parameters | graph |\n|---|---|---|\n")
+    lines += formulas
     lines.append("\n| refused | because |\n|---|---|\n")
     lines += [f"| {', '.join(names)} | {reason} |\n" for reason, names in refused.items()]
     return "".join(lines)
@@ -73,11 +81,11 @@ def verdict(name, lines):
 def main():
     root = pathlib.Path(sys.argv[1])
     page = root / "docs/mil-subset.md"
-    ops, foreign, refused = read(root)
+    ops, foreign, formulas, refused = read(root)
     text = page.read_text()
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    wanted = before + BEGIN + render(ops, foreign, refused) + END + after
+    wanted = before + BEGIN + render(ops, foreign, formulas, refused) + END + after
     if len(sys.argv) < 3:
         page.write_text(wanted)
         return 0
