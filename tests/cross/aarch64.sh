@@ -22,11 +22,7 @@ fill "$root/tests/cross/aarch64-linux.ini.in" "SYSROOT=$sysroot" >"$work/new.ini
 set -- -Dwerror=true -Dtests=enabled
 configure_and_build "AArch64 Linux" "$work/aarch64-linux.ini" "$@" || exit 1
 
-# Scripts are for this machine; fine-tuning takes minutes under qemu, and others train as well.
-names=$("$meson" test -C "$build" --no-rebuild --list --no-suite gates 2>"$work/list.log" |
-    sed -n 's|.* / ||p' | grep -v -x train-unit-finetune)
-# shellcheck disable=SC2086
-QEMU_CPU=max run_tests "AArch64 (max)" --timeout-multiplier 10 $names
+QEMU_CPU=max run_units "AArch64 (max)"
 QEMU_CPU=cortex-a76 run_tests "AArch64 (cortex-a76)" --timeout-multiplier 10 --suite ane \
     --no-suite gates
 exit $failed

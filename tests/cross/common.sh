@@ -65,6 +65,25 @@ fetch() {
     exit 1
 }
 
+# prepare_macos NAME [LINE]: makes $work/new.ini, with a line that says what runs programs; sets
+# $sdk and $llvm, the folder of LLVM's tools; skips the test if something is missing
+prepare_macos() {
+    lacking=$(missing clang npm openssl pkg-config ninja python3)
+    linker=$(clang -print-prog-name=ld64.lld 2>/dev/null)
+    llvm=$(dirname "$linker")
+    [ -x "$linker" ] || lacking="${lacking}lld "
+    [ -x "$llvm/llvm-objdump" ] || lacking="${lacking}llvm "
+    if [ -n "$lacking" ]; then
+        skip "$1" "not installed: $lacking"
+        exit 77
+    fi
+    fetch "$1" "$root/tests/cross/macos-sdk.sh"
+    sh "$root/tests/cross/macos-deps.sh" "$work/deps" || exit 1
+    sdk=$fetched
+    fill "$root/tests/cross/macos.ini.in" "SDK=$sdk" "DEPS=$work/deps" "LLVM=$llvm" \
+        "RUN=${2:-}" >"$work/new.ini"
+}
+
 # configure_and_build NAME CROSS_FILE OPTION...: with the cross file that is at $work/new.ini; an
 # older build is used again if the cross file is the same
 configure_and_build() {
@@ -90,4 +109,14 @@ s#$line  *\(FAIL\|ERROR\|TIMEOUT\)  .*#[  FAILED  ] \1 on $where#p" "$work/tests
     [ $code = 0 ] && return
     tail -n 100 "$work/tests.log"
     failed=1
+}
+
+# run_units NAME: all tests of $build but scripts, which are for this machine, and
+# fine-tuning, which takes minutes under qemu while others train as well
+run_units() {
+    names=$("$meson" test -C "$build" --no-rebuild --list --no-suite gates 2>"$work/list.log" |
+        sed -n 's|.* / ||p' | grep -v -x train-unit-finetune)
+    attempt "tests are found for $1" test -n "$names" || return 1
+    # shellcheck disable=SC2086
+    run_tests "$1" --timeout-multiplier 10 $names
 }

@@ -8,21 +8,8 @@ root=$1 work=$2 meson=$3
 mkdir -p "$work"
 forget_environment
 
-lacking=$(missing clang npm openssl pkg-config ninja python3)
-linker=$(clang -print-prog-name=ld64.lld 2>/dev/null)
-llvm=$(dirname "$linker")
-[ -x "$linker" ] || lacking="${lacking}lld "
-[ -x "$llvm/llvm-objdump" ] || lacking="${lacking}llvm "
-if [ -n "$lacking" ]; then
-    skip "build for macOS" "not installed: $lacking"
-    exit 77
-fi
-fetch "build for macOS" "$root/tests/cross/macos-sdk.sh"
-sdk=$fetched
-
+prepare_macos "build for macOS"
 build=$work/build
-sh "$root/tests/cross/macos-deps.sh" "$work/deps" || exit 1
-fill "$root/tests/cross/macos.ini.in" "SDK=$sdk" "DEPS=$work/deps" "LLVM=$llvm" >"$work/new.ini"
 set -- -Dwerror=true -Dtests=enabled --prefix /usr/local --libdir lib
 configure_and_build macOS "$work/macos.ini" "$@" || exit 1
 
