@@ -61,28 +61,59 @@ static void *copy_array(orn_arena *arena, const void *from, size_t n, size_t ele
     return to;
 }
 
-static orion_status clone_node(orion_ir_graph *to, const orion_ir_node *n) {
+/* A copy of n in the arena of `to` that is not linked yet; operands and results are those of n. */
+static orion_ir_node *copy_parts(orion_ir_graph *to, const orion_ir_node *n) {
     orn_arena *arena = &to->arena;
     const ir_op *op = ir_op_get(n->op);
     orion_ir_node *copy = copy_array(arena, n, 1, sizeof *n);
-    if (copy == NULL) return ORION_ERROR_NO_MEMORY;
+    if (copy == NULL) return NULL;
     copy->next = copy->prev = NULL;
     copy->blob = NULL;
     copy->in = copy_array(arena, n->in, n->n_in, sizeof *n->in);
     copy->attrs = copy_array(arena, n->attrs, op->info.attr_count, sizeof *n->attrs);
     if ((copy->in == NULL && n->n_in != 0) || (copy->attrs == NULL && op->info.attr_count != 0)) {
-        return ORION_ERROR_NO_MEMORY;
+        return NULL;
     }
     for (uint32_t i = 0; i < op->info.attr_count; i++) {
         ir_attr *attr = &copy->attrs[i];
         if (attr->count == 0) continue;
         attr->ints = copy_array(arena, attr->ints, attr->count, sizeof *attr->ints);
-        if (attr->ints == NULL) return ORION_ERROR_NO_MEMORY;
+        if (attr->ints == NULL) return NULL;
     }
+    return copy;
+}
+
+static orion_status clone_node(orion_ir_graph *to, const orion_ir_node *n) {
+    orion_ir_node *copy = copy_parts(to, n);
+    if (copy == NULL) return ORION_ERROR_NO_MEMORY;
     if (n->blob != NULL) copy->blob = orion_blob_ref(n->blob);
     ir_link(to, copy, NULL);
     for (uint32_t i = 0; i < n->n_out; i++) to->values[n->out + i].def = copy;
     return ORION_OK;
+}
+
+orion_status ir_copy_node(orion_ir_graph *to, const orion_ir_graph *from, const orion_ir_node *n,
+                          orion_ir_node *before, const uint32_t *ids, uint32_t *out) {
+    orion_ir_node *copy = copy_parts(to, n);
+    if (copy == NULL || to->next_node_id == UINT32_MAX) return ORION_ERROR_NO_MEMORY;
+    for (uint32_t i = 0; i < n->n_in; i++) copy->in[i] = ids[n->in[i]];
+    for (uint32_t i = 0; i < n->n_out; i++) {
+        uint32_t id;
+        orion_ir_type type = ir_val(from, n->out + i)->type;
+        TRY(ir_add_values(to, &type, 1, copy, &id));
+        if (i == 0) copy->out = id;
+    }
+    if (n->blob != NULL) copy->blob = orion_blob_ref(n->blob);
+    copy->id = to->next_node_id++;
+    ir_link(to, copy, before);
+    *out = copy->out;
+    return ORION_OK;
+}
+
+void ir_graph_exchange(orion_ir_graph *a, orion_ir_graph *b) {
+    orion_ir_graph old = *a;
+    *a = *b;
+    *b = old;
 }
 
 static orion_status clone_into(orion_ir_graph *to, const orion_ir_graph *from) {

@@ -155,6 +155,13 @@ orion_status ir_set_name(orion_ir_graph *g, uint32_t value, const char *name, si
 orion_status ir_add_output(orion_ir_graph *g, const char *name, size_t length, uint32_t value);
 /* Index of the output of that name, or output_count. */
 size_t ir_find_output(const orion_ir_graph *g, const char *name, size_t length);
+/* A copy of n, a node of `from`, in front of `before` in `to` (the same graph or another): operand
+ * v becomes ids[v]; the results are new values of the same types, *out the first. Nothing is
+ * inferred. */
+orion_status ir_copy_node(orion_ir_graph *to, const orion_ir_graph *from, const orion_ir_node *n,
+                          orion_ir_node *before, const uint32_t *ids, uint32_t *out);
+/* Exchange two graphs with one allocator, contents and all. */
+void ir_graph_exchange(orion_ir_graph *a, orion_ir_graph *b);
 /* Unlink a node and drop its blob reference; its results must have no uses left. */
 void ir_remove(orion_ir_graph *g, orion_ir_node *n);
 /* Storage for the builder: new values of these types (unnamed), and linking of a node before
@@ -254,7 +261,8 @@ typedef struct ir_pass {
     orion_status (*run_with)(orion_ir_graph *g, int64_t number, orion_diag *diag, bool *changed);
 } ir_pass;
 extern const ir_pass ir_pass_decompose, ir_pass_identity, ir_pass_cast, ir_pass_algebra,
-    ir_pass_algebra_inexact, ir_pass_fold, ir_pass_cse, ir_pass_dce;
+    ir_pass_algebra_inexact, ir_pass_fold, ir_pass_cse, ir_pass_dce, ir_pass_dead_inputs,
+    ir_pass_uniform_outputs, ir_pass_remat;
 
 /*
  * One walk in topological order that redirects values as it goes: operands of the visited node are

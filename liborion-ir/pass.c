@@ -24,8 +24,17 @@
 #include "ir-internal.h"
 
 static const ir_pass *const passes[] = {
-    &ir_pass_decompose,       &ir_pass_identity, &ir_pass_cast, &ir_pass_algebra,
-    &ir_pass_algebra_inexact, &ir_pass_fold,     &ir_pass_cse,  &ir_pass_dce,
+    &ir_pass_decompose,
+    &ir_pass_identity,
+    &ir_pass_cast,
+    &ir_pass_algebra,
+    &ir_pass_algebra_inexact,
+    &ir_pass_fold,
+    &ir_pass_cse,
+    &ir_pass_dce,
+    &ir_pass_dead_inputs,
+    &ir_pass_uniform_outputs,
+    &ir_pass_remat,
 };
 
 static const struct {
@@ -89,9 +98,7 @@ static orion_status round_trip(driver *d) {
     }
     orion_buffer_destroy(&text);
     if (status != ORION_OK) return status;
-    orion_ir_graph old = *d->g;
-    *d->g = *fresh;
-    *fresh = old;
+    ir_graph_exchange(d->g, fresh);
     orion_ir_graph_destroy(&fresh);
     return ORION_OK;
 }

@@ -510,6 +510,55 @@ ORION_API ORION_MUST_CHECK orion_status orion_ir_print_pipeline(const char *pipe
                                                                 const orion_writer *writer,
                                                                 orion_diag *ORION_NULLABLE diag);
 
+/**
+ * Which inputs a node or an output reads. "dead_inputs" removes the others; their order stays.
+ * @param out_used  one byte per input: 1 if it stays, else 0
+ * @return ORION_OK; ORION_ERROR_NO_MEMORY
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_ir_graph_used_inputs(const orion_ir_graph *graph,
+                                                                   uint8_t *out_used);
+/**
+ * What output i holds in front of the zeros that "uniform_outputs" put behind it: a tensor of this
+ * type, packed in row-major order from the first byte. The output's own type if it is not padded;
+ * dtype 0 if there is no such output. It is read off the graph: pad of a vector, or of a reshape to
+ * one; so it survives text, but ask before other passes rewrite those two.
+ */
+ORION_API orion_ir_type orion_ir_graph_output_content(const orion_ir_graph *graph, size_t i);
+
+/* ---- memory ------------------------------------------------------------------------------- */
+
+/**
+ * How much memory the values of a graph take while its nodes run in order, against a budget: what
+ * fits into a device's fast memory, and what spills.
+ *
+ * A value takes orion_ir_type_bytes of its type. It is live from the node that makes it (an input:
+ * from the first) to the last one that reads it (an output: to the last node). A constant is part
+ * of the program and counts at the nodes that read it. Nothing shares memory, so a device that puts
+ * views and results over operands needs less.
+ * Threads: immutable, may be shared. It does not refer to the graph.
+ */
+typedef struct orion_ir_memory orion_ir_memory;
+/**
+ * Find out. Linear in the graph.
+ * @param budget  bytes
+ * @return ORION_OK; ORION_ERROR_NO_MEMORY
+ * Ownership: the caller owns the result.
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_ir_memory_create(
+    const orion_ir_graph *graph, uint64_t budget, const orion_allocator *ORION_NULLABLE allocator,
+    orion_ir_memory **out_memory);
+ORION_API void orion_ir_memory_destroy(orion_ir_memory **memory);
+/** Bytes live while node i runs, operands and results included; nodes count from 0 in the order of
+ * the graph. 0 past the end. */
+ORION_API uint64_t orion_ir_memory_live(const orion_ir_memory *memory, size_t node);
+/** The most bytes live at a node, and which is the first such node; 0 without nodes. */
+ORION_API uint64_t orion_ir_memory_peak(const orion_ir_memory *memory,
+                                        size_t *ORION_NULLABLE out_node);
+/** Number of nodes at which more is live than the budget. */
+ORION_API size_t orion_ir_memory_over(const orion_ir_memory *memory);
+/** 1 if the value is live at such a node (a constant: is read there), else 0. */
+ORION_API int orion_ir_memory_spills(const orion_ir_memory *memory, orion_ir_value v);
+
 /* ---- evaluation --------------------------------------------------------------------------- */
 
 typedef enum orion_ir_eval_mode {

@@ -34,16 +34,22 @@ static const char chain[] = "oir 1\n"
 
 static void test_passes_have_names(void **state) {
     (void)state;
-    static const char *const names[] = {"decompose",       "identity", "cast", "algebra",
-                                        "algebra_inexact", "fold",     "cse",  "dce"};
+    static const char *const names[] = {
+        "decompose", "identity", "cast", "algebra",     "algebra_inexact",
+        "fold",      "cse",      "dce",  "dead_inputs", "uniform_outputs",
+        "remat"};
     assert_int_equal(orion_ir_pass_count(), ORN_COUNT(names));
     for (size_t i = 0; i < ORN_COUNT(names); i++) {
         assert_string_equal(orion_ir_pass_name(i), names[i]);
         assert_true(strlen(orion_ir_pass_doc(i)) > 10);
         orion_ir_graph *g = graph_parse(chain);
-        run(g, names[i], NULL);
+        const char *option = orion_ir_pass_option(i);
+        char item[64];
+        snprintf(item, sizeof item, option == NULL ? "%s" : "%s(%s=100)", names[i], option);
+        run(g, item, NULL);
         orion_ir_graph_destroy(&g);
     }
+    assert_null(orion_ir_pass_option(ORN_COUNT(names)));
     assert_null(orion_ir_pass_name(ORN_COUNT(names)));
     assert_null(orion_ir_pass_doc(ORN_COUNT(names)));
 }
@@ -94,8 +100,21 @@ static orion_status refuse(void *ctx, const void *bytes, size_t n) {
 static void test_malformed_pipelines(void **state) {
     (void)state;
     static const char *const wrong[] = {
-        "dce()",      "dce(",         "dce(x=1)",  "repeat(decompose)",   "repeat(default)",
-        "repeat(dce", "repeat(dce)x", "dce(),cse", "repeat(repeat(dce))",
+        "dce()",
+        "dce(",
+        "dce(x=1)",
+        "repeat(decompose)",
+        "repeat(default)",
+        "repeat(dce",
+        "repeat(dce)x",
+        "dce(),cse",
+        "repeat(repeat(dce))",
+        "remat",
+        "remat()",
+        "remat(x=1)",
+        "remat(budget=x)",
+        "repeat(dead_inputs)",
+        "remat(budget=9223372036854775808)",
     };
     orion_ir_graph *g = graph_parse(chain);
     orion_writer writer = {.size = sizeof writer, .write = refuse};
@@ -405,8 +424,9 @@ static orion_status run_without_memory(oom_case *oom, void *ctx) {
 
 static void test_no_memory(void **state) {
     (void)state;
-    static char pipelines[][20] = {"identity", "cast", "algebra",   "algebra_inexact", "fold",
-                                   "cse",      "dce",  "decompose", "default",         "inexact"};
+    static char pipelines[][20] = {
+        "identity", "cast",      "algebra", "algebra_inexact", "fold",           "cse",
+        "dce",      "decompose", "default", "inexact",         "remat(budget=0)"};
     for (size_t i = 0; i < ORN_COUNT(pipelines); i++) {
         oom_loop(pipelines[i], run_without_memory, pipelines[i]);
     }

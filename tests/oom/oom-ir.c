@@ -88,7 +88,7 @@ static orion_status on_ir_run_passes(oom_case *oom, void *ctx) {
     int changed = 0;
     oom_arm(oom);
     orion_status status = orion_ir_run_passes(
-        graph, "decompose,default",
+        graph, "decompose,default,remat(budget=0),uniform_outputs,dead_inputs",
         &(const orion_ir_pass_options){sizeof(orion_ir_pass_options), 1, 1, &writer}, NULL,
         &changed);
     oom_disarm(oom);
@@ -125,10 +125,36 @@ static orion_status on_ir_grad(oom_case *oom, void *ctx) {
     return status;
 }
 
+static orion_status on_ir_memory_create(oom_case *oom, void *ctx) {
+    (void)ctx;
+    orion_ir_graph *graph = oom_layer(NULL);
+    orion_ir_memory *memory = NULL;
+    oom_arm(oom);
+    orion_status status = orion_ir_memory_create(graph, 0, &oom->heap.allocator, &memory);
+    oom_disarm(oom);
+    oom_output(oom, status, memory);
+    orion_ir_memory_destroy(&memory);
+    orion_ir_graph_destroy(&graph);
+    return status;
+}
+
+static orion_status on_ir_graph_used_inputs(oom_case *oom, void *ctx) {
+    (void)ctx;
+    enum { INPUTS_MAX = 16 };
+    uint8_t used[INPUTS_MAX];
+    orion_ir_graph *graph = oom_layer(&oom->heap.allocator);
+    assert_in_range(orion_ir_graph_input_count(graph), 1, INPUTS_MAX);
+    oom_arm(oom);
+    orion_status status = orion_ir_graph_used_inputs(graph, used);
+    oom_disarm(oom);
+    orion_ir_graph_destroy(&graph);
+    return status;
+}
+
 static const oom_row rows[] = {
-    ROW(ir_builder_create), ROW(ir_builder_finish), ROW(ir_graph_clone),
-    ROW(ir_verify),         ROW(ir_print),          ROW(ir_parse),
-    ROW(ir_run_passes),     ROW(ir_eval),           ROW(ir_grad),
+    ROW(ir_builder_create), ROW(ir_builder_finish), ROW(ir_graph_clone),       ROW(ir_verify),
+    ROW(ir_print),          ROW(ir_parse),          ROW(ir_run_passes),        ROW(ir_eval),
+    ROW(ir_grad),           ROW(ir_memory_create),  ROW(ir_graph_used_inputs),
 };
 
 int main(void) {
