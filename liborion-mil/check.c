@@ -47,7 +47,7 @@ mil_place mil_place_of_function(const orion_mil_function *f) {
 }
 
 uint64_t mil_limit_of(const mil_checker *c, mil_limit limit) {
-    return c->target->limit_sources[limit] == NULL ? UINT64_MAX : c->target->limits[limit];
+    return mil_target_limit(c->target, limit);
 }
 
 const char *mil_result_of(const orion_mil_statement *s) {

@@ -192,6 +192,32 @@ static orion_status read_limit(reader *r, const char *name, yaml_mark_t mark) {
     return ORION_OK;
 }
 
+static orion_status read_figure(reader *r, const char *name, yaml_mark_t mark) {
+    mil_figure figure = mil_figure_find(name);
+    if (figure == MIL_FIGURE_COUNT) return refuse_key(r, mark, name, "is not a figure");
+    limit_entry entry = {0};
+    TRY(read_mapping(r, limit_keys, name, &entry));
+    r->target->figures[figure] = entry.value;
+    r->target->figure_sources[figure] = entry.value == 0 ? NULL : entry.source;
+    return ORION_OK;
+}
+
+static const key whole_keys[] = {
+    {.name = "source", .read = read_text, .offset = offsetof(mil_whole_op, source)},
+    {.name = NULL}};
+
+static orion_status read_whole_op(reader *r, const char *name, yaml_mark_t mark) {
+    orion_mil_target *t = r->target;
+    const orion_ir_op_info *op = orion_ir_op_from_name(name);
+    if (op == NULL || op->is_model == 0) return refuse_key(r, mark, name, "is not a model op");
+    mil_whole_op entry = {.op = name};
+    TRY(read_mapping(r, whole_keys, name, &entry));
+    if (!ORN_GROW(&t->arena.allocator, t->whole, t->whole_capacity, t->whole_count + 1))
+        return ORION_ERROR_NO_MEMORY;
+    t->whole[t->whole_count++] = entry;
+    return ORION_OK;
+}
+
 typedef struct op_entry {
     const char *rule, *source;
     uint32_t doubtful, reserved;
@@ -329,6 +355,18 @@ static orion_status read_limits(reader *r, const key *k, void *field) {
     return read_entries(r, read_limit);
 }
 
+static orion_status read_figures(reader *r, const key *k, void *field) {
+    (void)k, (void)field;
+    r->has_content = true;
+    return read_entries(r, read_figure);
+}
+
+static orion_status read_whole(reader *r, const key *k, void *field) {
+    (void)k, (void)field;
+    r->has_content = true;
+    return read_entries(r, read_whole_op);
+}
+
 static orion_status read_ops(reader *r, const key *k, void *field) {
     (void)k, (void)field;
     r->has_content = true;
@@ -388,6 +426,8 @@ static const key target_keys[] = {
      .is_optional = true},
     {.name = "limits", .read = read_limits, .is_optional = true},
     {.name = "ops", .read = read_ops, .is_optional = true},
+    {.name = "whole", .read = read_whole, .is_optional = true},
+    {.name = "figures", .read = read_figures, .is_optional = true},
     {.name = "levels", .read = read_levels, .is_optional = true},
     {.name = "rules", .read = read_rules, .is_optional = true},
     {.name = NULL}};

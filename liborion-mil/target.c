@@ -17,7 +17,13 @@ static const char *const limit_names[MIL_LIMIT_COUNT] = {"rank",
                                                          "fan_in",
                                                          "fast_operand_bytes",
                                                          "row_elements",
-                                                         "min_surface_bytes"};
+                                                         "min_surface_bytes",
+                                                         "program_bytes"};
+
+static const char *const figure_names[MIL_FIGURE_COUNT] = {
+    "dispatch_ns",      "matmul_flops", "conv_flops",    "weight_bytes",    "port_bytes",
+    "streamed_percent", "compile_ns",   "compile_op_ns", "compile_byte_ps", "load_ns",
+    "reload_ns",        "host_flops",   "host_bytes"};
 
 static const char rules_file[] = "rules";
 
@@ -25,6 +31,16 @@ mil_limit mil_limit_find(const char *name) {
     unsigned i = 0;
     while (i < MIL_LIMIT_COUNT && strcmp(limit_names[i], name) != 0) i++;
     return (mil_limit)i;
+}
+
+mil_figure mil_figure_find(const char *name) {
+    unsigned i = 0;
+    while (i < MIL_FIGURE_COUNT && strcmp(figure_names[i], name) != 0) i++;
+    return (mil_figure)i;
+}
+
+uint64_t mil_target_limit(const orion_mil_target *t, mil_limit limit) {
+    return t->limit_sources[limit] == NULL ? UINT64_MAX : t->limits[limit];
 }
 
 bool mil_names_add(orion_mil_target *t, mil_names *names, const char *name, size_t n) {
@@ -41,6 +57,11 @@ mil_rule *mil_rule_find(const orion_mil_target *t, const char *id) {
         if (strcmp(t->rules[i].shown.id, id) == 0) return &t->rules[i];
     }
     return NULL;
+}
+
+bool mil_rule_holds(const orion_mil_target *t, const char *id) {
+    const mil_rule *rule = mil_rule_find(t, id);
+    return rule != NULL && rule->shown.enabled != 0;
 }
 
 const mil_embedded *mil_embedded_find(const char *name) {
@@ -115,6 +136,7 @@ void orion_mil_target_destroy(orion_mil_target **target) {
     orn_free(&a, t->chips.names, t->chips.capacity * sizeof *t->chips.names);
     orn_free(&a, t->rules, t->rule_capacity * sizeof *t->rules);
     orn_free(&a, t->ops, t->op_capacity * sizeof *t->ops);
+    orn_free(&a, t->whole, t->whole_capacity * sizeof *t->whole);
     orn_free(&a, t->levels, t->level_capacity * sizeof *t->levels);
     orn_arena_clear(&t->arena);
     orn_free(&a, t, sizeof *t);
@@ -227,6 +249,25 @@ orion_status orion_mil_target_limit(const orion_mil_target *target, size_t i,
     }
     TRY(orn_fill_sized(&limit, out_limit, sizeof limit));
     return status;
+}
+
+orion_status orion_mil_target_figure(const orion_mil_target *target, size_t i,
+                                     orion_mil_figure *out_figure) {
+    orion_mil_figure figure = {.size = sizeof figure};
+    orion_status status = ORION_ERROR_NOT_FOUND;
+    for (size_t n = 0; n < MIL_FIGURE_COUNT && status != ORION_OK; n++) {
+        if (target->figure_sources[n] == NULL || i-- != 0) continue;
+        figure.name = figure_names[n];
+        figure.source = target->figure_sources[n];
+        figure.value = target->figures[n];
+        status = ORION_OK;
+    }
+    TRY(orn_fill_sized(&figure, out_figure, sizeof figure));
+    return status;
+}
+
+orion_mil_dialect orion_mil_target_dialect(const orion_mil_target *target) {
+    return mil_rule_holds(target, "X-11") ? ORION_MIL_IOS16 : ORION_MIL_IOS18;
 }
 
 static orion_status show_rule(const mil_rule *rule, orion_mil_rule *out_rule) {

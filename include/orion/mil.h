@@ -466,6 +466,20 @@ ORION_API ORION_MUST_CHECK orion_status orion_mil_target_limit(const orion_mil_t
                                                                size_t i,
                                                                orion_mil_limit *out_limit);
 
+/** A figure of speed, from which costs are predicted. */
+typedef struct orion_mil_figure {
+    size_t size;
+    const char *name;   /**< "dispatch_ns", "matmul_flops" ...; docs/targets.md lists them */
+    const char *source; /**< who measured it, and on what */
+    uint64_t value;
+} orion_mil_figure;
+/** Figure i that is known of the target; errors as orion_mil_target_limit. */
+ORION_API ORION_MUST_CHECK orion_status orion_mil_target_figure(const orion_mil_target *target,
+                                                                size_t i,
+                                                                orion_mil_figure *out_figure);
+/** How programs for the target must be spelled: ORION_MIL_IOS16 where rule X-11 holds. */
+ORION_API orion_mil_dialect orion_mil_target_dialect(const orion_mil_target *target);
+
 /** How far a rule can be believed. */
 typedef enum orion_mil_verdict {
     ORION_MIL_SOLID = 1,     /**< several sources or the code agree */
@@ -582,6 +596,219 @@ ORION_API ORION_MUST_CHECK orion_status orion_mil_raise(
     const char *ORION_NULLABLE function, const orion_mil_raise_options *ORION_NULLABLE options,
     const orion_allocator *ORION_NULLABLE allocator, orion_diag *ORION_NULLABLE diag,
     orion_ir_graph **out_graph);
+
+/* ---- a graph made legal for a target -------------------------------------------------------- */
+
+/*
+ * Passes rewrite a graph so that a target takes what it is lowered to. Which of them change
+ * something is read off the target's rules, limits and ops. docs/legalize.md shows each.
+ */
+
+/** Number of passes. */
+ORION_API size_t orion_mil_pass_count(void);
+/** Name of pass i ("expand", "limits" ...) in the order in which they run, or NULL past the end. */
+ORION_API const char *ORION_NULLABLE orion_mil_pass_name(size_t i);
+/** One sentence about pass i, or NULL. */
+ORION_API const char *ORION_NULLABLE orion_mil_pass_doc(size_t i);
+/**
+ * Run one pass, for people who want to see what it does; orion_mil_partition runs all.
+ * @param out_graph  [out] a new graph with the inputs and outputs of `graph`, of the same types
+ * @return ORION_OK; ORION_ERROR_NOT_FOUND if there is no such pass; ORION_ERROR_NO_MEMORY
+ * Ownership: the caller owns the graph, which keeps nothing of `graph` but its blobs.
+ */
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_run_pass(const orion_ir_graph *graph, const char *name, const orion_mil_target *target,
+                   const orion_allocator *ORION_NULLABLE allocator, orion_diag *ORION_NULLABLE diag,
+                   orion_ir_graph **out_graph);
+
+/* ---- a graph cut into programs -------------------------------------------------------------- */
+
+/**
+ * A graph as programs for a device and for the host, and the order in which they are called. Every
+ * program is a graph; those of the device are legal for the target. Immutable; any thread may read
+ * it.
+ *
+ * Calls exchange values. A value is filled from an input of the graph before the first call, or is
+ * the result of one call. To run a plan: make room for the values, fill those with an input, run
+ * the calls in order, each on the values it names, and read the outputs. A value may have another
+ * float type than the input or output of the graph that it stands for; filling and reading convert.
+ */
+typedef struct orion_mil_plan orion_mil_plan;
+
+typedef struct orion_mil_partition_options {
+    size_t size;
+    uint32_t weight_gradients; /**< products that are gradients of weights: 0 on the host, in fp32;
+                                  1 on the device */
+    uint32_t blocks;           /**< most blocks that repeat (layers) in one program; 0: 1 */
+    uint32_t wide_ports; /**< 1: what comes from the host or goes there stays fp32 and is cast in
+                            the program, where the target takes cast and ports of two sizes */
+    uint32_t reserved;
+    uint64_t constant_bytes; /**< most bytes of constants in one program; 0: the target's limit */
+} orion_mil_partition_options;
+
+/**
+ * Cut a graph into programs that the target takes (docs/legalize.md). What the device cannot do
+ * stays on the host; layers that are equal become one program that is called for each. The plan
+ * depends on graph, target and options alone.
+ * @return ORION_OK; ORION_ERROR_UNSUPPORTED if a single op has more constants or inputs than a
+ * program may have; ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY
+ * Ownership: the caller owns the plan, which keeps nothing of graph and target but blobs.
+ */
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_partition(const orion_ir_graph *graph, const orion_mil_target *target,
+                    const orion_mil_partition_options *ORION_NULLABLE options,
+                    const orion_allocator *ORION_NULLABLE allocator,
+                    orion_diag *ORION_NULLABLE diag, orion_mil_plan **out_plan);
+/**
+ * The same with exactly one program for the device, called once: what the host does comes before it
+ * or after it.
+ * @return as orion_mil_partition; ORION_ERROR_UNSUPPORTED also if the host is needed in between, a
+ * limit asks for several programs, or nothing is left for the device
+ */
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_legalize(const orion_ir_graph *graph, const orion_mil_target *target,
+                   const orion_mil_partition_options *ORION_NULLABLE options,
+                   const orion_allocator *ORION_NULLABLE allocator, orion_diag *ORION_NULLABLE diag,
+                   orion_mil_plan **out_plan);
+ORION_API void orion_mil_plan_destroy(orion_mil_plan **plan);
+
+/** One program. Everything is borrowed from the plan. */
+typedef struct orion_mil_plan_program {
+    size_t size;
+    const char *name;            /**< "program_0" ... */
+    const orion_ir_graph *graph; /**< its inputs and outputs are sorted by name */
+    /** Where the target wants ports of one size: run on the host before the program, from the
+     * values of a call to its inputs, and after it, from its outputs to the values; NULL: the
+     * values are its inputs and outputs. */
+    const orion_ir_graph *ORION_NULLABLE before;
+    const orion_ir_graph *ORION_NULLABLE after;
+    const char *reasons; /**< why the host runs it, such as "integers, loss"; "" on the device */
+    uint32_t on_host;    /**< 1: the host runs it */
+    uint32_t calls;      /**< how often it is called */
+    uint64_t ops;        /**< without constants */
+    uint64_t constant_bytes;
+    uint64_t port_bytes;    /**< of all inputs and outputs */
+    uint64_t largest_bytes; /**< of the largest value */
+} orion_mil_plan_program;
+ORION_API size_t orion_mil_plan_program_count(const orion_mil_plan *plan);
+/**
+ * Program i.
+ * @return ORION_OK; ORION_ERROR_NOT_FOUND past the end; ORION_ERROR_INVALID_ARGUMENT if
+ * out_program->size is not set
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_mil_plan_get_program(
+    const orion_mil_plan *plan, size_t i, orion_mil_plan_program *out_program);
+
+/** One call: inputs[k] is the value for input k of the program, outputs[k] takes its output k. */
+typedef struct orion_mil_plan_call {
+    size_t size;
+    const uint32_t *inputs;
+    const uint32_t *outputs;
+    size_t input_count;
+    size_t output_count;
+    uint32_t program;
+    uint32_t reserved;
+} orion_mil_plan_call;
+ORION_API size_t orion_mil_plan_call_count(const orion_mil_plan *plan);
+/** Call i, in the order in which they run; errors as orion_mil_plan_get_program. */
+ORION_API ORION_MUST_CHECK orion_status orion_mil_plan_get_call(const orion_mil_plan *plan,
+                                                                size_t i,
+                                                                orion_mil_plan_call *out_call);
+
+/** A value that is no input of the graph. */
+#define ORION_MIL_NO_INPUT UINT32_MAX
+/** One value that calls exchange. */
+typedef struct orion_mil_plan_value {
+    size_t size;
+    const char *name;   /**< as in the graph, or made up */
+    orion_ir_type type; /**< in which it is kept */
+    uint32_t input;     /**< the input of the graph that fills it, or ORION_MIL_NO_INPUT */
+    uint32_t reserved;
+} orion_mil_plan_value;
+ORION_API size_t orion_mil_plan_value_count(const orion_mil_plan *plan);
+/** Value i; errors as orion_mil_plan_get_program. */
+ORION_API ORION_MUST_CHECK orion_status orion_mil_plan_get_value(const orion_mil_plan *plan,
+                                                                 size_t i,
+                                                                 orion_mil_plan_value *out_value);
+/** The value that is output i of the graph, or SIZE_MAX past the end. */
+ORION_API size_t orion_mil_plan_output(const orion_mil_plan *plan, size_t i);
+/**
+ * Print a plan as a table: a line per program with ops, megabytes of weights, of ports and of the
+ * largest value, and dispatches; for programs of the host how often they are called and why.
+ * Returns the writer's error or ORION_ERROR_NO_MEMORY.
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_mil_plan_print(const orion_mil_plan *plan,
+                                                             const orion_writer *writer);
+
+/* ---- what programs cost --------------------------------------------------------------------- */
+
+/** What one program does, and how often. Zero-initialise; calls is 1 for once. */
+typedef struct orion_mil_work {
+    size_t size;
+    uint32_t on_host;        /**< 1: the host runs it */
+    uint32_t background;     /**< 1, on the host: it runs while the device does */
+    uint64_t calls;          /**< a step has */
+    uint64_t ops;            /**< without constants */
+    uint64_t constant_bytes; /**< of weights in the program */
+    uint64_t conv_flops;     /**< additions and multiplications in convs, a call */
+    uint64_t matmul_flops;   /**< in other products */
+    uint64_t port_bytes;     /**< of all inputs and outputs */
+    uint64_t moved_bytes;    /**< of operands and results of all ops: what the host moves */
+    uint64_t largest_bytes;  /**< of the largest value */
+} orion_mil_work;
+/**
+ * Count what a graph does, called once on the device.
+ * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if out_work->size is not set
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_mil_measure(const orion_ir_graph *graph,
+                                                          orion_mil_work *out_work);
+
+/** Parts of a cost. */
+typedef enum orion_mil_cost_part {
+    ORION_MIL_COST_COMPILE = 1,
+    ORION_MIL_COST_LOAD = 2,
+    ORION_MIL_COST_UPDATE = 4,
+    ORION_MIL_COST_DISPATCH = 8,
+    ORION_MIL_COST_RUN = 16,
+    ORION_MIL_COST_PORTS = 32,
+    ORION_MIL_COST_HOST = 64,
+    ORION_MIL_COST_STEP = 128,
+    ORION_MIL_COST_ALL = 255
+} orion_mil_cost_part;
+
+/** Milliseconds, predicted from the figures of a target; 0 where a figure is not known. */
+typedef struct orion_mil_cost {
+    size_t size;
+    double compile_ms;  /**< compile all programs of the device once */
+    double load_ms;     /**< load them */
+    double update_ms;   /**< load those with constants again, with other weights (rule E-7) */
+    double dispatch_ms; /**< of all calls: the time that an empty program takes */
+    double run_ms;      /**< of all calls: arithmetic or memory, whichever takes longer */
+    double port_ms;     /**< the host fills inputs and reads outputs */
+    double host_ms;     /**< what runs on the host */
+    double step_ms;     /**< all calls: device and background of the host beside each other, then
+                           the rest of the host and the ports */
+    uint32_t known;     /**< orion_mil_cost_part bits whose figures the target has */
+    uint32_t reserved;
+} orion_mil_cost;
+/**
+ * Predict what works cost together, one after the other, each compiled once and called as often as
+ * it says. docs/legalize.md has the formulas; orion_mil_target_figure lists the figures they use
+ * with their sources.
+ * @param works  `count` of them, all with the same size
+ * @return ORION_OK; ORION_ERROR_ABI if works are newer than the library;
+ * ORION_ERROR_INVALID_ARGUMENT if out_cost->size is not set
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_mil_predict(const orion_mil_target *target,
+                                                          const orion_mil_work *works, size_t count,
+                                                          orion_mil_cost *out_cost);
+/**
+ * The same for a plan: gradients of weights on the host are its background.
+ * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if out_cost->size is not set
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_mil_plan_cost(const orion_mil_plan *plan,
+                                                            const orion_mil_target *target,
+                                                            orion_mil_cost *out_cost);
 
 /* ---- identity ------------------------------------------------------------------------------- */
 

@@ -233,6 +233,86 @@ AT(orion_mil_rule, level, 76);
 AT(orion_mil_rule, enabled, 80);
 AT(orion_mil_rule, decidable, 84);
 
+SIZE(orion_mil_figure, 32);
+AT(orion_mil_figure, size, 0);
+AT(orion_mil_figure, name, 8);
+AT(orion_mil_figure, source, 16);
+AT(orion_mil_figure, value, 24);
+
+SIZE(orion_mil_partition_options, 32);
+AT(orion_mil_partition_options, size, 0);
+AT(orion_mil_partition_options, weight_gradients, 8);
+AT(orion_mil_partition_options, blocks, 12);
+AT(orion_mil_partition_options, wide_ports, 16);
+AT(orion_mil_partition_options, reserved, 20);
+AT(orion_mil_partition_options, constant_bytes, 24);
+
+SIZE(orion_mil_plan_program, 88);
+AT(orion_mil_plan_program, size, 0);
+AT(orion_mil_plan_program, name, 8);
+AT(orion_mil_plan_program, graph, 16);
+AT(orion_mil_plan_program, before, 24);
+AT(orion_mil_plan_program, after, 32);
+AT(orion_mil_plan_program, reasons, 40);
+AT(orion_mil_plan_program, on_host, 48);
+AT(orion_mil_plan_program, calls, 52);
+AT(orion_mil_plan_program, ops, 56);
+AT(orion_mil_plan_program, constant_bytes, 64);
+AT(orion_mil_plan_program, port_bytes, 72);
+AT(orion_mil_plan_program, largest_bytes, 80);
+
+SIZE(orion_mil_plan_call, 48);
+AT(orion_mil_plan_call, size, 0);
+AT(orion_mil_plan_call, inputs, 8);
+AT(orion_mil_plan_call, outputs, 16);
+AT(orion_mil_plan_call, input_count, 24);
+AT(orion_mil_plan_call, output_count, 32);
+AT(orion_mil_plan_call, program, 40);
+AT(orion_mil_plan_call, reserved, 44);
+
+SIZE(orion_mil_plan_value, 96);
+AT(orion_mil_plan_value, size, 0);
+AT(orion_mil_plan_value, name, 8);
+AT(orion_mil_plan_value, type, 16);
+AT(orion_mil_plan_value, input, 88);
+AT(orion_mil_plan_value, reserved, 92);
+
+SIZE(orion_mil_work, 80);
+AT(orion_mil_work, size, 0);
+AT(orion_mil_work, on_host, 8);
+AT(orion_mil_work, background, 12);
+AT(orion_mil_work, calls, 16);
+AT(orion_mil_work, ops, 24);
+AT(orion_mil_work, constant_bytes, 32);
+AT(orion_mil_work, conv_flops, 40);
+AT(orion_mil_work, matmul_flops, 48);
+AT(orion_mil_work, port_bytes, 56);
+AT(orion_mil_work, moved_bytes, 64);
+AT(orion_mil_work, largest_bytes, 72);
+
+SIZE(orion_mil_cost, 80);
+AT(orion_mil_cost, size, 0);
+AT(orion_mil_cost, compile_ms, 8);
+AT(orion_mil_cost, load_ms, 16);
+AT(orion_mil_cost, update_ms, 24);
+AT(orion_mil_cost, dispatch_ms, 32);
+AT(orion_mil_cost, run_ms, 40);
+AT(orion_mil_cost, port_ms, 48);
+AT(orion_mil_cost, host_ms, 56);
+AT(orion_mil_cost, step_ms, 64);
+AT(orion_mil_cost, known, 72);
+AT(orion_mil_cost, reserved, 76);
+
+NUMBER(ORION_MIL_COST_COMPILE, 1);
+NUMBER(ORION_MIL_COST_LOAD, 2);
+NUMBER(ORION_MIL_COST_UPDATE, 4);
+NUMBER(ORION_MIL_COST_DISPATCH, 8);
+NUMBER(ORION_MIL_COST_RUN, 16);
+NUMBER(ORION_MIL_COST_PORTS, 32);
+NUMBER(ORION_MIL_COST_HOST, 64);
+NUMBER(ORION_MIL_COST_STEP, 128);
+NUMBER(ORION_MIL_COST_ALL, 255);
+
 SIZE(orion_mil_lower_options, 32);
 AT(orion_mil_lower_options, size, 0);
 AT(orion_mil_lower_options, target, 8);

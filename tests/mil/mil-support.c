@@ -76,3 +76,64 @@ void assert_parse_error(const char *text, orion_status status, orion_message mes
     assert_diag_at(diag, message, line, column, part);
     orion_diag_destroy(&diag);
 }
+
+/* ---- numbers ---- */
+
+static size_t elements_of(const orion_ir_graph *graph, orion_ir_value v) {
+    orion_ir_type type = orion_ir_value_type(graph, v);
+    return (size_t)orion_ir_type_elements(&type);
+}
+
+double **input_numbers(const orion_ir_graph *graph, uint64_t seed) {
+    size_t count = orion_ir_graph_input_count(graph);
+    double **buffers = calloc(count + 1, sizeof *buffers);
+    assert_non_null(buffers);
+    for (size_t i = 0; i < count; i++) {
+        orion_ir_value v = orion_ir_graph_input(graph, i);
+        uint32_t dtype = orion_ir_value_type(graph, v).dtype;
+        size_t n = elements_of(graph, v);
+        buffers[i] = malloc(n * sizeof **buffers);
+        assert_non_null(buffers[i]);
+        for (size_t k = 0; k < n; k++) {
+            bool is_float =
+                dtype == ORION_IR_F32 || dtype == ORION_IR_F16 || dtype == ORION_IR_BF16;
+            double whole = (double)(dtype == ORION_IR_BOOL ? k % 2 : k);
+            buffers[i][k] = is_float ? test_random_unit(&seed) : whole;
+        }
+    }
+    return buffers;
+}
+
+double **output_numbers(const orion_ir_graph *graph) {
+    size_t count = orion_ir_graph_output_count(graph);
+    double **buffers = calloc(count + 1, sizeof *buffers);
+    assert_non_null(buffers);
+    for (size_t i = 0; i < count; i++) {
+        buffers[i] = calloc(elements_of(graph, orion_ir_graph_output(graph, i)), sizeof **buffers);
+        assert_non_null(buffers[i]);
+    }
+    return buffers;
+}
+
+void free_numbers(double **buffers, size_t count) {
+    for (size_t i = 0; i < count; i++) free(buffers[i]);
+    free(buffers);
+}
+
+void assert_graphs_agree(const orion_ir_graph *a, const orion_ir_graph *b, double tolerance) {
+    size_t inputs = orion_ir_graph_input_count(a), outputs = orion_ir_graph_output_count(a);
+    assert_int_equal(inputs, orion_ir_graph_input_count(b));
+    assert_int_equal(outputs, orion_ir_graph_output_count(b));
+    double **in = input_numbers(a, 1), **x = output_numbers(a), **y = output_numbers(b);
+    const double *const *given = (const double *const *)in;
+    assert_ok(orion_ir_eval(a, ORION_IR_EVAL_EXACT, given, x, NULL), NULL);
+    assert_ok(orion_ir_eval(b, ORION_IR_EVAL_EXACT, given, y, NULL), NULL);
+    for (size_t i = 0; i < outputs; i++) {
+        assert_string_equal(orion_ir_graph_output_name(a, i), orion_ir_graph_output_name(b, i));
+        assert_doubles_near(y[i], x[i], elements_of(a, orion_ir_graph_output(a, i)), tolerance,
+                            tolerance);
+    }
+    free_numbers(in, inputs);
+    free_numbers(x, outputs);
+    free_numbers(y, outputs);
+}

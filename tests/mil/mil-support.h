@@ -26,6 +26,15 @@ void assert_parse_error(const char *text, orion_status status, orion_message mes
  * or if it is not at this place. */
 void assert_diag_at(const orion_diag *diag, orion_message message, uint32_t line, uint32_t column,
                     const char *part);
+/* Numbers for the inputs of a graph: floats in [-1, 1) from a seed, integers and bools counting up
+ * from 0 (modulo 2 for bools). One buffer per input; free_numbers() them. */
+double **input_numbers(const orion_ir_graph *graph, uint64_t seed);
+/* Zeroed room for the outputs. */
+double **output_numbers(const orion_ir_graph *graph);
+void free_numbers(double **buffers, size_t count);
+/* Two graphs with inputs and outputs of the same names give the same results in exact arithmetic,
+ * up to `tolerance`, absolute and relative. */
+void assert_graphs_agree(const orion_ir_graph *a, const orion_ir_graph *b, double tolerance);
 /* Print the diagnostics to standard error. */
 void show_diag(const orion_diag *diag);
 

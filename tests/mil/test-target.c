@@ -147,6 +147,32 @@ static void test_override(void **state) {
     "id: U-1, statement: s, severity: crash, level: note, verdict: solid, when: runtime, "         \
     "targets: [t], chips: c, symptom: s, workaround: w"
 
+/* Figures are inherited, replaced and, by 0, taken away; unknown ones are not listed. */
+static void test_figures(void **state) {
+    (void)state;
+    static const char text[] = "target: t\nbase: h16\nsummary: s\nfigures:\n"
+                               "  dispatch_ns: {value: 70000, source: me}\n"
+                               "  load_ns: {value: 0, source: me}\n";
+    orion_mil_target *t;
+    orion_mil_figure figure = {.size = sizeof figure};
+    size_t count = 0;
+    assert_ok(mil_target_parse(text, strlen(text), "t", NULL, NULL, &t), NULL);
+    for (; orion_mil_target_figure(t, count, &figure) == ORION_OK; count++) {
+        assert_string_not_equal(figure.name, "load_ns");
+        if (strcmp(figure.name, "dispatch_ns") != 0) continue;
+        assert_int_equal(figure.value, 70000);
+        assert_string_equal(figure.source, "me");
+    }
+    assert_int_equal(count, 12);
+    figure.size = 0;
+    assert_int_equal(orion_mil_target_figure(t, 0, &figure), ORION_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(orion_mil_target_dialect(t), ORION_MIL_IOS18);
+    orion_mil_target_destroy(&t);
+    t = target("h14");
+    assert_int_equal(orion_mil_target_dialect(t), ORION_MIL_IOS16);
+    orion_mil_target_destroy(&t);
+}
+
 /* A row of one's own, and one that replaces a row. */
 static void test_own_rules(void **state) {
     (void)state;
@@ -185,6 +211,9 @@ static void test_mistakes(void **state) {
         {HEAD "target: u\n", key, 3, 1, "target is given twice"},
         {"target: t\n", key, 1, 1, "the file has no key summary"},
         {HEAD "limits: {depth: {value: 1, source: s}}\n", key, 3, 10, "depth is not a limit"},
+        {HEAD "figures: {speed: {value: 1, source: s}}\n", key, 3, 11, "speed is not a figure"},
+        {HEAD "whole: {add: {source: s}}\n", key, 3, 9, "add is not a model op"},
+        {HEAD "whole: {silu: {}}\n", key, 3, 15, "silu has no key source"},
         {HEAD "limits: {rank: {value: 1}}\n", key, 3, 16, "rank has no key source"},
         {HEAD "limits:\n  rank: {value: 1, source: s}\n  rank: {value: 2, source: s}\n", key, 5, 3,
          "rank is given twice"},
@@ -310,10 +339,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_builtin),      cmocka_unit_test(test_find_by_chip),
         cmocka_unit_test(test_find_unknown), cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_limits),       cmocka_unit_test(test_override),
-        cmocka_unit_test(test_own_rules),    cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_too_long),     cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_finding),
+        cmocka_unit_test(test_limits),       cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_override),     cmocka_unit_test(test_own_rules),
+        cmocka_unit_test(test_mistakes),     cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_weights),      cmocka_unit_test(test_finding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -365,6 +365,79 @@ static orion_status raise_with_weights(oom_case *oom, void *ctx) {
     return raise_case(oom, small_graph(NULL));
 }
 
+/* A pass that emits much, and one that looks at sides. */
+static orion_status run_pass(oom_case *oom, const char *name) {
+    orion_ir_graph *graph = oom_layer(NULL), *out = NULL;
+    orion_mil_target *target = NULL;
+    oom_prepared(orion_mil_target_find("h13", NULL, NULL, &target));
+    oom_arm(oom);
+    orion_status status = orion_mil_run_pass(graph, name, target, &oom->heap.allocator, NULL, &out);
+    oom_disarm(oom);
+    oom_output(oom, status, out);
+    orion_ir_graph_destroy(&out);
+    orion_ir_graph_destroy(&graph);
+    orion_mil_target_destroy(&target);
+    return status;
+}
+
+static orion_status on_mil_run_pass(oom_case *oom, void *ctx) {
+    (void)ctx;
+    return run_pass(oom, "expand");
+}
+
+static orion_status run_half(oom_case *oom, void *ctx) {
+    (void)ctx;
+    return run_pass(oom, "half");
+}
+
+typedef orion_status (*plan_fn)(const orion_ir_graph *graph, const orion_mil_target *target,
+                                const orion_mil_partition_options *options,
+                                const orion_allocator *allocator, orion_diag *diag,
+                                orion_mil_plan **out_plan);
+
+/* A layer for the paper's target, whose ports get one size. */
+static orion_status plan_case(oom_case *oom, plan_fn make) {
+    orion_ir_graph *graph = oom_layer(NULL);
+    orion_mil_target *target = NULL;
+    orion_mil_plan *plan = NULL;
+    oom_prepared(orion_mil_target_find("orion-paper", NULL, NULL, &target));
+    oom_arm(oom);
+    orion_status status = make(graph, target, NULL, &oom->heap.allocator, NULL, &plan);
+    oom_disarm(oom);
+    oom_output(oom, status, plan);
+    orion_mil_plan_destroy(&plan);
+    orion_mil_target_destroy(&target);
+    orion_ir_graph_destroy(&graph);
+    return status;
+}
+
+static orion_status on_mil_partition(oom_case *oom, void *ctx) {
+    (void)ctx;
+    return plan_case(oom, orion_mil_partition);
+}
+
+static orion_status on_mil_legalize(oom_case *oom, void *ctx) {
+    (void)ctx;
+    return plan_case(oom, orion_mil_legalize);
+}
+
+static orion_status on_mil_plan_print(oom_case *oom, void *ctx) {
+    (void)ctx;
+    orion_ir_graph *graph = oom_layer(NULL);
+    orion_mil_target *target = NULL;
+    orion_mil_plan *plan = NULL;
+    const orion_writer writer = oom_sink();
+    oom_prepared(orion_mil_target_find("h16", NULL, NULL, &target));
+    oom_prepared(orion_mil_partition(graph, target, NULL, &oom->heap.allocator, NULL, &plan));
+    oom_arm(oom);
+    orion_status status = orion_mil_plan_print(plan, &writer);
+    oom_disarm(oom);
+    orion_mil_plan_destroy(&plan);
+    orion_mil_target_destroy(&target);
+    orion_ir_graph_destroy(&graph);
+    return status;
+}
+
 static const oom_row rows[] = {
     ROW(mil_parse),
     ROW(mil_print),
@@ -380,6 +453,11 @@ static const oom_row rows[] = {
     ROW(mil_blob_next),
     ROW(mil_target_find),
     ROW(mil_target_load),
+    ROW(mil_run_pass),
+    {"orion_mil_run_pass half", run_half},
+    ROW(mil_partition),
+    ROW(mil_legalize),
+    ROW(mil_plan_print),
     ROW(mil_check),
     ROW(mil_diff),
     ROW(mil_weights_create),

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+/* Graphs cut into programs: they compute the same, the target takes them, layers are shared. */
+#include "models.h"
+
+static const char *const targets[] = {"h13", "h14", "h15", "h16", "h17", "orion-paper"};
+
+static orion_mil_target *target_of(const char *name) {
+    orion_mil_target *target;
+    assert_ok(orion_mil_target_find(name, NULL, NULL, &target), NULL);
+    return target;
+}
+
+static orion_mil_plan *plan_of(const orion_ir_graph *graph, const orion_mil_target *target,
+                               const orion_mil_partition_options *options) {
+    orion_diag *diag;
+    orion_mil_plan *plan;
+    assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+    assert_ok(orion_mil_partition(graph, target, options, NULL, diag, &plan), diag);
+    orion_diag_destroy(&diag);
+    return plan;
+}
+
+static orion_mil_plan_program program_at(const orion_mil_plan *plan, size_t i) {
+    orion_mil_plan_program program = {.size = sizeof program};
+    assert_int_equal(orion_mil_plan_get_program(plan, i, &program), ORION_OK);
+    return program;
+}
+
+static orion_mil_plan_call call_at(const orion_mil_plan *plan, size_t i) {
+    orion_mil_plan_call call = {.size = sizeof call};
+    assert_int_equal(orion_mil_plan_get_call(plan, i, &call), ORION_OK);
+    return call;
+}
+
+static orion_mil_plan_value value_at(const orion_mil_plan *plan, size_t i) {
+    orion_mil_plan_value value = {.size = sizeof value};
+    assert_int_equal(orion_mil_plan_get_value(plan, i, &value), ORION_OK);
+    return value;
+}
+
+static size_t dispatches_of(const orion_mil_plan *plan) {
+    size_t count = 0;
+    for (size_t i = 0; i < orion_mil_plan_program_count(plan); i++) {
+        orion_mil_plan_program program = program_at(plan, i);
+        if (program.on_host == 0) count += program.calls;
+    }
+    return count;
+}
+
+/* ---- running a plan with the reference interpreter ---- */
+
+static orion_ir_type port_type(const orion_ir_graph *g, size_t i, bool is_input) {
+    return orion_ir_value_type(g,
+                               is_input ? orion_ir_graph_input(g, i) : orion_ir_graph_output(g, i));
+}
+
+/* Evaluate a graph whose outputs get fresh buffers. */
+static double **evaluated(const orion_ir_graph *g, orion_ir_eval_mode mode, double **in) {
+    double **out = output_numbers(g);
+    assert_ok(orion_ir_eval(g, mode, (const double *const *)in, out, NULL), NULL);
+    return out;
+}
+
+static void run_call(const orion_mil_plan *plan, const orion_mil_plan_call *call,
+                     orion_ir_eval_mode mode, double **values) {
+    orion_mil_plan_program program = program_at(plan, call->program);
+    const orion_ir_graph *first = program.before != NULL ? program.before : program.graph;
+    const orion_ir_graph *last = program.after != NULL ? program.after : program.graph;
+    double **in = calloc(call->input_count + 1, sizeof *in);
+    assert_non_null(in);
+    assert_int_equal(call->input_count, orion_ir_graph_input_count(first));
+    assert_int_equal(call->output_count, orion_ir_graph_output_count(last));
+    for (size_t i = 0; i < call->input_count; i++) {
+        orion_mil_plan_value value = value_at(plan, call->inputs[i]);
+        orion_ir_type type = port_type(first, i, true);
+        assert_true(orion_ir_type_equal(&value.type, &type));
+        in[i] = values[call->inputs[i]];
+        assert_non_null(in[i]); /* computed before it is used */
+    }
+    double **from = in, **next;
+    const orion_ir_graph *const stages[] = {program.before, program.graph, program.after};
+    for (size_t s = 0; s < 3; s++) {
+        if (stages[s] == NULL) continue;
+        next = evaluated(stages[s], mode, from);
+        if (from != in) free_numbers(from, orion_ir_graph_input_count(stages[s]));
+        from = next;
+    }
+    for (size_t i = 0; i < call->output_count; i++) {
+        orion_mil_plan_value value = value_at(plan, call->outputs[i]);
+        orion_ir_type type = port_type(last, i, false);
+        assert_true(orion_ir_type_equal(&value.type, &type));
+        assert_null(values[call->outputs[i]]);
+        values[call->outputs[i]] = from[i];
+    }
+    free(from);
+    free(in);
+}
+
+/* Calls in order give what the graph gives. */
+static void assert_plan_agrees(const orion_mil_plan *plan, const orion_ir_graph *graph,
+                               orion_ir_eval_mode mode, double tolerance) {
+    size_t count = orion_mil_plan_value_count(plan), inputs = orion_ir_graph_input_count(graph);
+    double **in = input_numbers(graph, 7), **expected = evaluated(graph, mode, in);
+    double **values = calloc(count + 1, sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < count; i++) {
+        orion_mil_plan_value value = value_at(plan, i);
+        if (value.input == ORION_MIL_NO_INPUT) continue;
+        size_t n = (size_t)orion_ir_type_elements(&value.type);
+        values[i] = malloc(n * sizeof **values);
+        assert_non_null(values[i]);
+        memcpy(values[i], in[value.input], n * sizeof **values);
+    }
+    for (size_t i = 0; i < orion_mil_plan_call_count(plan); i++) {
+        orion_mil_plan_call call = call_at(plan, i);
+        run_call(plan, &call, mode, values);
+    }
+    for (size_t i = 0; i < orion_ir_graph_output_count(graph); i++) {
+        orion_ir_type type = port_type(graph, i, false);
+        assert_doubles_near(values[orion_mil_plan_output(plan, i)], expected[i],
+                            (size_t)orion_ir_type_elements(&type), tolerance, tolerance);
+    }
+    free_numbers(values, count);
+    free_numbers(expected, orion_ir_graph_output_count(graph));
+    free_numbers(in, inputs);
+}
+
+/* ---- what a target says about a plan ---- */
+
+/*
+ * Advice of level note may stay: rows of other lengths (X-20), products with constants (E-17) and
+ * large values (X-21) cost time only. So may the doubtful word that M1 and M2 have no matmul.
+ */
+static bool may_stay(const orion_diag_entry *e) {
+    return e->severity == ORION_SEVERITY_NOTE ||
+           (e->severity == ORION_SEVERITY_WARNING && strcmp(e->subject, "X-11") == 0 &&
+            strstr(e->text, "matmul is not supported") != NULL);
+}
+
+static void assert_legal(const orion_mil_plan *plan, const orion_mil_target *target) {
+    for (size_t i = 0; i < orion_mil_plan_program_count(plan); i++) {
+        orion_mil_plan_program program = program_at(plan, i);
+        orion_mil_lower_options options = {.size = sizeof options,
+                                           .dialect = (uint32_t)orion_mil_target_dialect(target)};
+        orion_mil_program *mil;
+        orion_mil_weights *weights;
+        orion_diag *diag;
+        if (program.on_host != 0) continue;
+        assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+        assert_ok(orion_mil_lower(program.graph, &options, NULL, diag, &mil, &weights), diag);
+        assert_ok(orion_mil_check(mil, weights, target, diag), diag);
+        for (size_t k = 0; k < orion_diag_count(diag); k++) {
+            const orion_diag_entry *e = orion_diag_get(diag, k);
+            if (may_stay(e) && strcmp(e->subject, "E-3") != 0 && strcmp(e->subject, "E-19") != 0)
+                continue;
+            char *text = print_mil(mil, ORION_MIL_AS_IS);
+            print_message("%s\n", text);
+            show_diag(diag);
+            fail_msg("%s of %s is not legal", program.name, orion_mil_target_name(target));
+        }
+        orion_mil_program_destroy(&mil);
+        orion_mil_weights_destroy(&weights);
+        orion_diag_destroy(&diag);
+    }
+}
+
+/* ---- tests ---- */
+
+static void print_table(const orion_mil_plan *plan, const char *name, const char *what) {
+    orion_writer out = orion_writer_fd(1);
+    print_message("%s, %s:\n", name, what);
+    fflush(stdout);
+    assert_int_equal(orion_mil_plan_print(plan, &out), ORION_OK);
+}
+
+static const model_shape *const shapes[] = {&model_gpt2, &model_stories110m, &model_qwen3};
+
+/* Layers of real size, forward and gradient, on every target. */
+static void test_layers_are_legal(void **state) {
+    (void)state;
+    for (size_t s = 0; s < 3; s++) {
+        for (int k = MODEL_LAYER; k <= MODEL_LAYER_GRADIENT; k++) {
+            orion_ir_graph *graph = model_graph(shapes[s], (model_kind)k);
+            for (size_t t = 0; t < sizeof targets / sizeof targets[0]; t++) {
+                orion_mil_target *target = target_of(targets[t]);
+                orion_mil_plan *plan = plan_of(graph, target, NULL);
+                assert_legal(plan, target);
+                if (dispatches_of(plan) != 1) print_table(plan, shapes[s]->name, targets[t]);
+                assert_int_equal(dispatches_of(plan), 1);
+                orion_mil_plan_destroy(&plan);
+                orion_mil_target_destroy(&target);
+            }
+            orion_ir_graph_destroy(&graph);
+        }
+    }
+}
+
+/* The legal graph that a plan is cut from, one pass after the other. */
+static orion_ir_graph *legal_graph(const orion_ir_graph *graph, const orion_mil_target *target) {
+    orion_ir_graph *g, *next;
+    const char *pass;
+    assert_int_equal(orion_ir_graph_clone(graph, NULL, &g), ORION_OK);
+    for (size_t i = 0; (pass = orion_mil_pass_name(i)) != NULL; i++) {
+        assert_ok(orion_mil_run_pass(g, pass, target, NULL, NULL, &next), NULL);
+        orion_ir_graph_destroy(&g);
+        g = next;
+        if (strcmp(pass, "expand") == 0 || strcmp(pass, "mask") == 0)
+            assert_ok(orion_ir_run_passes(g, "default", NULL, NULL, NULL), NULL);
+    }
+    return g;
+}
+
+/*
+ * Small models, forward and training step, on every target. In exact arithmetic the calls give what
+ * the legal graph gives, and that is the graph but for its constants in fp16; rounded to fp16 the
+ * numbers are close.
+ */
+static void test_plans_compute_the_same(void **state) {
+    (void)state;
+    for (size_t s = 0; s < 3; s++) {
+        model_shape small = model_small(shapes[s], 3);
+        for (int k = MODEL_LOGITS; k <= MODEL_TRAINING; k++) {
+            orion_ir_graph *graph = model_graph(&small, (model_kind)k);
+            for (size_t t = 0; t < sizeof targets / sizeof targets[0]; t++) {
+                orion_mil_target *target = target_of(targets[t]);
+                orion_mil_partition_options options = {.size = sizeof options,
+                                                       .weight_gradients = t % 2};
+                orion_mil_plan *plan = plan_of(graph, target, &options);
+                assert_legal(plan, target);
+                orion_ir_graph *legal = legal_graph(graph, target);
+                assert_plan_agrees(plan, legal, ORION_IR_EVAL_EXACT, 1e-9);
+                assert_graphs_agree(legal, graph, 2e-3);
+                assert_plan_agrees(plan, graph, ORION_IR_EVAL_ROUNDED, 0.05);
+                orion_ir_graph_destroy(&legal);
+                orion_mil_plan_destroy(&plan);
+                orion_mil_target_destroy(&target);
+            }
+            orion_ir_graph_destroy(&graph);
+        }
+    }
+}
+
+/* The whole models: layers are one program, five dispatches a layer or fewer. */
+static void test_models(void **state) {
+    (void)state;
+    orion_mil_target *target = target_of("h16");
+    for (size_t s = 0; s < 3; s++) {
+        for (int k = MODEL_LOGITS; k <= MODEL_TRAINING; k++) {
+            orion_ir_graph *graph = model_graph(shapes[s], (model_kind)k);
+            orion_mil_plan *plan = plan_of(graph, target, NULL);
+            print_table(plan, shapes[s]->name, k == MODEL_LOGITS ? "forward" : "training step");
+            assert_legal(plan, target);
+            assert_true(dispatches_of(plan) <= (size_t)shapes[s]->layers * 5);
+            uint32_t most = 0;
+            for (size_t i = 0; i < orion_mil_plan_program_count(plan); i++) {
+                orion_mil_plan_program program = program_at(plan, i);
+                if (program.on_host == 0 && program.calls > most) most = program.calls;
+            }
+            assert_true(most + 2 >= shapes[s]->layers);
+            orion_mil_plan_destroy(&plan);
+            orion_ir_graph_destroy(&graph);
+        }
+    }
+    orion_mil_target_destroy(&target);
+}
+
+static void assert_same_text(const orion_ir_graph *a, const orion_ir_graph *b) {
+    char *x = print_graph(a), *y = print_graph(b);
+    assert_string_equal(x, y);
+    free(x);
+    free(y);
+}
+
+/* The same graph gives the same plan, call for call and byte for byte. */
+static void test_plans_are_deterministic(void **state) {
+    (void)state;
+    model_shape small = model_small(&model_qwen3, 4);
+    orion_ir_graph *graph = model_graph(&small, MODEL_TRAINING);
+    orion_mil_target *target = target_of("orion-paper");
+    orion_mil_plan *a = plan_of(graph, target, NULL), *b = plan_of(graph, target, NULL);
+    assert_int_equal(orion_mil_plan_program_count(a), orion_mil_plan_program_count(b));
+    assert_int_equal(orion_mil_plan_call_count(a), orion_mil_plan_call_count(b));
+    for (size_t i = 0; i < orion_mil_plan_program_count(a); i++)
+        assert_same_text(program_at(a, i).graph, program_at(b, i).graph);
+    for (size_t i = 0; i < orion_mil_plan_call_count(a); i++) {
+        orion_mil_plan_call x = call_at(a, i), y = call_at(b, i);
+        assert_int_equal(x.program, y.program);
+        assert_int_equal(x.input_count, y.input_count);
+        assert_memory_equal(x.inputs, y.inputs, x.input_count * sizeof *x.inputs);
+        assert_memory_equal(x.outputs, y.outputs, x.output_count * sizeof *x.outputs);
+    }
+    orion_mil_plan_destroy(&a);
+    orion_mil_plan_destroy(&b);
+    orion_mil_target_destroy(&target);
+    orion_ir_graph_destroy(&graph);
+}
+
+/* Layers whose weights are constants are programs of their own; several fit into one if asked. */
+static void test_constants_and_blocks(void **state) {
+    (void)state;
+    model_shape small = model_small(&model_stories110m, 6);
+    small.constants = true;
+    orion_ir_graph *graph = model_graph(&small, MODEL_LOGITS);
+    orion_mil_target *target = target_of("h16");
+    orion_mil_partition_options options = {.size = sizeof options};
+    orion_mil_plan *each = plan_of(graph, target, NULL);
+    options.blocks = 3;
+    orion_mil_plan *three = plan_of(graph, target, &options);
+    assert_true(dispatches_of(each) >= 6);
+    assert_true(dispatches_of(three) <= 4);
+    options.constant_bytes = 1400;
+    orion_mil_plan *parts = plan_of(graph, target, &options);
+    assert_true(dispatches_of(parts) > dispatches_of(each));
+    for (size_t i = 0; i < orion_mil_plan_program_count(parts); i++) {
+        orion_mil_plan_program program = program_at(parts, i);
+        assert_true(program.on_host != 0 || program.constant_bytes <= 1400);
+    }
+    assert_plan_agrees(three, graph, ORION_IR_EVAL_ROUNDED, 0.05);
+    assert_plan_agrees(parts, graph, ORION_IR_EVAL_ROUNDED, 0.05);
+    orion_mil_plan_destroy(&each);
+    orion_mil_plan_destroy(&three);
+    orion_mil_plan_destroy(&parts);
+    orion_mil_target_destroy(&target);
+    orion_ir_graph_destroy(&graph);
+}
+
+/* One op alone has more constants than a program may. */
+static void test_too_large(void **state) {
+    (void)state;
+    static const char text[] = "oir 1\ngraph @main(%x: f32[2,8]) -> (%y) {\n"
+                               "  %w = const 1 : f32[8,8]\n  %y = matmul %x, %w : f32[2,8]\n}\n";
+    orion_ir_graph *graph = parse_graph(text);
+    orion_mil_target *target = target_of("h16");
+    orion_mil_partition_options options = {.size = sizeof options, .constant_bytes = 100};
+    orion_mil_plan *plan;
+    orion_diag *diag;
+    assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+    assert_int_equal(orion_mil_partition(graph, target, &options, NULL, diag, &plan),
+                     ORION_ERROR_UNSUPPORTED);
+    assert_null(plan);
+    assert_diag(diag, ORION_MESSAGE_MIL_PLAN, "one matmul has 128 bytes");
+    struct {
+        orion_mil_partition_options known;
+        uint64_t tail;
+    } newer = {.known.size = sizeof newer, .tail = 1};
+    assert_int_equal(orion_mil_partition(graph, target, &newer.known, NULL, NULL, &plan),
+                     ORION_ERROR_ABI);
+    orion_diag_destroy(&diag);
+    orion_mil_target_destroy(&target);
+    orion_ir_graph_destroy(&graph);
+}
+
+/* One program with the host before and behind it; not if the host is needed in between. */
+static void test_legalize(void **state) {
+    (void)state;
+    model_shape small = model_small(&model_stories110m, 3);
+    orion_mil_target *target = target_of("h16");
+    orion_ir_graph *graph = model_graph(&small, MODEL_LOGITS);
+    orion_ir_graph *training = model_graph(&small, MODEL_TRAINING);
+    orion_mil_plan *plan;
+    orion_diag *diag;
+    assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+    for (uint32_t wide = 0; wide < 2; wide++) {
+        orion_mil_partition_options options = {.size = sizeof options, .wide_ports = wide};
+        assert_ok(orion_mil_legalize(graph, target, &options, NULL, diag, &plan), diag);
+        assert_int_equal(orion_mil_plan_call_count(plan), 2);
+        assert_int_equal(program_at(plan, 0).on_host, 1);
+        orion_mil_plan_program program = program_at(plan, 1);
+        assert_int_equal(program.on_host, 0);
+        orion_ir_type type = port_type(program.graph, 0, false);
+        assert_int_equal(type.dtype, wide != 0 ? ORION_IR_F32 : ORION_IR_F16);
+        assert_legal(plan, target);
+        assert_plan_agrees(plan, graph, ORION_IR_EVAL_ROUNDED, 0.05);
+        orion_mil_plan_destroy(&plan);
+    }
+    assert_int_equal(orion_mil_legalize(training, target, NULL, NULL, diag, &plan),
+                     ORION_ERROR_UNSUPPORTED);
+    assert_null(plan);
+    assert_diag(diag, ORION_MESSAGE_MIL_PLAN, "2 programs for h16, not one");
+    orion_diag_destroy(&diag);
+    orion_ir_graph_destroy(&training);
+    orion_ir_graph_destroy(&graph);
+    orion_mil_target_destroy(&target);
+}
+
+static void test_past_the_end(void **state) {
+    (void)state;
+    orion_ir_graph *graph = parse_graph("oir 1\ngraph @main(%x: f32[2]) -> (%y, same = %x) {\n"
+                                        "  %y = exp %x : f32[2]\n}\n");
+    orion_mil_target *target = target_of("h16");
+    orion_mil_plan *plan = plan_of(graph, target, NULL);
+    orion_mil_plan_program program = {.size = sizeof program};
+    orion_mil_plan_call call = {.size = sizeof call};
+    orion_mil_plan_value value = {.size = sizeof value};
+    assert_int_equal(orion_mil_plan_program_count(plan), 1);
+    assert_int_equal(orion_mil_plan_get_program(plan, 1, &program), ORION_ERROR_NOT_FOUND);
+    assert_int_equal(orion_mil_plan_get_call(plan, 1, &call), ORION_ERROR_NOT_FOUND);
+    assert_int_equal(orion_mil_plan_get_value(plan, 99, &value), ORION_ERROR_NOT_FOUND);
+    assert_true(orion_mil_plan_output(plan, 2) == SIZE_MAX);
+    program.size = 0;
+    assert_int_equal(orion_mil_plan_get_program(plan, 0, &program), ORION_ERROR_INVALID_ARGUMENT);
+    assert_plan_agrees(plan, graph, ORION_IR_EVAL_EXACT, 1e-9);
+    orion_mil_plan_destroy(&plan);
+    orion_mil_target_destroy(&target);
+    orion_ir_graph_destroy(&graph);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_layers_are_legal),
+        cmocka_unit_test(test_plans_compute_the_same),
+        cmocka_unit_test(test_models),
+        cmocka_unit_test(test_plans_are_deterministic),
+        cmocka_unit_test(test_constants_and_blocks),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_legalize),
+        cmocka_unit_test(test_past_the_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
