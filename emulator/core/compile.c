@@ -18,7 +18,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* The target of a name; targets are few and stay. */
 static const orion_mil_target *target_of(const char *name) {
-    static orion_mil_target *targets[8];
+    static orion_mil_target *targets[16]; /* more than there are */
     const orion_mil_target *found = NULL;
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < ORN_COUNT(targets) && found == NULL; i++) {
@@ -51,6 +51,7 @@ typedef struct sources {
     orion_mil_program *program;
     orion_mil_weights *weights;
     orion_diag *diag;
+    bool complete; /* all weight files were there */
 } sources;
 
 static void sources_free(sources *s) {
@@ -118,10 +119,13 @@ static bool read_folder(sources *s, const char *folder, emu_error *error) {
                         s->diag, &s->program) != ORION_OK) {
         return emu_fail_compile(error, true, reason(s));
     }
-    if (!read_all_weights(s, folder)) {
-        return emu_fail_compile(error, true, "a weight file that the text names cannot be read");
-    }
+    s->complete = read_all_weights(s, folder);
     return true;
+}
+
+static bool check_weights(const sources *s, emu_error *error) {
+    return s->complete ||
+           emu_fail_compile(error, true, "a weight file that the text names cannot be read");
 }
 
 static void identify(const sources *s, char out_hex[ORION_MIL_IDENTITY_BYTES]) {
@@ -131,7 +135,7 @@ static void identify(const sources *s, char out_hex[ORION_MIL_IDENTITY_BYTES]) {
 
 bool emu_folder_identity(const char *folder, char out_hex[ORION_MIL_IDENTITY_BYTES]) {
     sources s = {NULL};
-    bool fine = read_folder(&s, folder, NULL);
+    bool fine = read_folder(&s, folder, NULL) && s.complete;
     if (fine) identify(&s, out_hex);
     sources_free(&s);
     return fine;
@@ -187,7 +191,8 @@ static bool stops(const orion_diag_entry *entry, const orion_mil_rule *rule, boo
 static bool check_rules(const sources *s, const emu_settings *settings, emu_error *error) {
     const orion_mil_target *target = target_of(settings->profile.target);
     if (target == NULL) return emu_fail_compile(error, false, "the profile has no target");
-    orion_status status = orion_mil_check(s->program, s->weights, target, s->diag);
+    orion_status status =
+        orion_mil_check(s->program, s->complete ? s->weights : NULL, target, s->diag);
     if (status != ORION_OK && status != ORION_ERROR_VERIFY) {
         return emu_fail_compile(error, false, orion_status_string(status));
     }
@@ -353,7 +358,8 @@ bool emu_program_create(const char *folder, const emu_settings *settings, emu_er
     if (program == NULL) return emu_fail_compile(error, false, "out of memory");
     program->refs = 1;
     bool fine = read_folder(&s, folder, error) && check_rules(&s, settings, error) &&
-                check_ops(&s, error) && make_program(&s, settings, error, program);
+                check_ops(&s, error) && check_weights(&s, error) &&
+                make_program(&s, settings, error, program);
     if (fine) identify(&s, program->identity);
     sources_free(&s);
     if (!fine) {

@@ -85,7 +85,19 @@ static const char *set_profile(const char *value) {
     return NULL;
 }
 
+/* Any target that is compiled in, under the rest of the profile. */
+static const char *set_target(const char *value) {
+    const char *name;
+    for (size_t i = 0; (name = orion_mil_target_builtin(i)) != NULL; i++) {
+        if (strcmp(name, value) != 0) continue;
+        now.profile.target = name;
+        return NULL;
+    }
+    return complain("%s=%s: there is no such target", "target", value);
+}
+
 static const char *set(const char *name, const char *value) {
+    if (strcmp(name, "target") == 0) return set_target(value);
     if (strcmp(name, "profile") == 0) return set_profile(value);
     if (strcmp(name, "fault") == 0) return set_fault(value);
     if (strcmp(name, "trace") == 0) {
