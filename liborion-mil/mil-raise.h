@@ -118,6 +118,13 @@ orion_ir_value mil_insert_axes(mil_raiser *r, orion_ir_value x, const bool *mark
 /* x without the marked axes, which must have extent 1. */
 orion_status mil_drop_axes(mil_raiser *r, const orion_mil_statement *s, orion_ir_value x,
                            const bool *marked, orion_ir_value *out);
+/* All elements equal to v; takes no memory in the graph. */
+orion_ir_value mil_fill(mil_raiser *r, const orion_ir_type *type, double v);
+/* Room in scratch for the numbers of a constant; refused if they are too many. */
+orion_status mil_new_indices(mil_raiser *r, const orion_mil_statement *s, int64_t count,
+                             int32_t **out);
+orion_status mil_new_floats(mil_raiser *r, const orion_mil_statement *s, int64_t count,
+                            float **out);
 /* The operands x and y, or x alone, and no other argument. */
 orion_status mil_two_operands(mil_raiser *r, const orion_mil_statement *s, orion_ir_value *x,
                               orion_ir_value *y);
@@ -128,15 +135,19 @@ orion_status mil_per_axis(mil_raiser *r, const orion_mil_statement *s, const cha
 /* Mark the axes that a list names, counted among `rank`. */
 orion_status mil_mark_axes(mil_raiser *r, const orion_mil_statement *s, mil_ints axes,
                            uint32_t rank, bool *marked);
-/* One axis, from 0. */
+/* One axis, from 0; it must be given if the fallback is MIL_REQUIRED. */
+#define MIL_REQUIRED INT64_MIN
 orion_status mil_axis(mil_raiser *r, const orion_mil_statement *s, const char *name, uint32_t rank,
                       int64_t fallback, uint32_t *out);
 
 /* ---- raise-formula.c ---- */
 mil_raise_fn mil_raise_formula;
-/* A formula or phrase of these operands, as wide as they are. */
+/* A formula, phrase or elementwise IR op of these operands, as wide as they are. */
 orion_ir_value mil_apply(mil_raiser *r, const char *name, const orion_ir_value *values,
                          size_t count);
+
+/* ---- raise-reduce.c: MIL_REDUCE ---- */
+mil_raise_fn mil_raise_reduction;
 
 /* ---- raise-table.c ---- */
 typedef struct mil_raise_op {

@@ -86,6 +86,41 @@ orion_ir_value mil_channels(mil_raiser *r, orion_ir_value v, uint32_t rank) {
     return orion_ir_reshape(r->b, v, dims, rank < 2 ? 1 : rank - 1);
 }
 
+orion_ir_value mil_fill(mil_raiser *r, const orion_ir_type *type, double v) {
+    static const int64_t ones[ORION_IR_RANK_MAX] = {1, 1, 1, 1, 1, 1, 1, 1};
+    orion_ir_value one = mil_scalar(r, (orion_ir_dtype)type->dtype, v);
+    if (type->rank == 0) return one;
+    one = orion_ir_reshape(r->b, one, ones, type->rank);
+    orion_ir_attr attr = orion_ir_attr_ints("reps", type->dims, type->rank);
+    return orion_ir_build(r->b, ORION_IR_OP_tile, &one, 1, &attr, 1);
+}
+
+/* ---- lists made for constants ---- */
+
+enum { LIST_MAX = 1 << 24 };
+
+static orion_status new_list(mil_raiser *r, const orion_mil_statement *s, int64_t count,
+                             size_t item, void *out) {
+    if (count > LIST_MAX) {
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_OP,
+                          "it would take a constant of %lld numbers, above %d", (long long)count,
+                          LIST_MAX);
+    }
+    void *items = orn_arena_alloc(&r->scratch, (size_t)count * item);
+    memcpy(out, &items, sizeof items);
+    return items == NULL ? ORION_ERROR_NO_MEMORY : ORION_OK;
+}
+
+orion_status mil_new_indices(mil_raiser *r, const orion_mil_statement *s, int64_t count,
+                             int32_t **out) {
+    return new_list(r, s, count, sizeof **out, out);
+}
+
+orion_status mil_new_floats(mil_raiser *r, const orion_mil_statement *s, int64_t count,
+                            float **out) {
+    return new_list(r, s, count, sizeof **out, out);
+}
+
 /* ---- arguments ---- */
 
 orion_status mil_two_operands(mil_raiser *r, const orion_mil_statement *s, orion_ir_value *x,
@@ -134,7 +169,7 @@ orion_status mil_mark_axes(mil_raiser *r, const orion_mil_statement *s, mil_ints
 orion_status mil_axis(mil_raiser *r, const orion_mil_statement *s, const char *name, uint32_t rank,
                       int64_t fallback, uint32_t *out) {
     bool given, marked[ORION_IR_RANK_MAX] = {false};
-    TRY(mil_int(r, s, name, &given, &fallback));
+    TRY(mil_int(r, s, name, fallback == MIL_REQUIRED ? NULL : &given, &fallback));
     TRY(mil_mark_axes(r, s, (mil_ints){&fallback, 1}, rank, marked));
     *out = (uint32_t)(fallback < 0 ? fallback + rank : fallback);
     return ORION_OK;

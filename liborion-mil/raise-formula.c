@@ -103,6 +103,18 @@ static bool skip(scope *s, char c) {
 static orion_ir_value run(mil_raiser *r, const formula *f, orion_ir_dtype dtype,
                           const orion_ir_value *values, size_t count);
 
+/* A formula, or an IR op. */
+static orion_ir_value apply(mil_raiser *r, word name, orion_ir_dtype dtype,
+                            const orion_ir_value *values, size_t count) {
+    const formula *f = find_formula(name.at, name.n);
+    if (f != NULL) return run(r, f, dtype, values, count);
+    char text[32] = "";
+    memcpy(text, name.at, ORN_MIN(name.n, sizeof text - 1));
+    const orion_ir_op_info *info = orion_ir_op_from_name(text);
+    orion_ir_op op = info == NULL ? ORION_IR_OP_NONE : (orion_ir_op)info->op;
+    return orion_ir_build(r->b, op, values, count, NULL, 0);
+}
+
 static orion_ir_value call(scope *s, word name) {
     orion_ir_value in[PARAMETERS] = {{0}};
     size_t count = 0;
@@ -110,15 +122,9 @@ static orion_ir_value call(scope *s, word name) {
         in[count++] = expression(s);
     } while (skip(s, ',') && count < PARAMETERS);
     (void)skip(s, ')');
-    const formula *f = find_formula(name.at, name.n);
-    if (f != NULL) return run(s->r, f, s->dtype, in, count);
     if (is_word(name, "float")) return mil_to_dtype(s->r, in[0], ORION_IR_F32);
     if (is_word(name, "int")) return mil_to_dtype(s->r, in[0], ORION_IR_I32);
-    char text[32] = "";
-    memcpy(text, name.at, ORN_MIN(name.n, sizeof text - 1));
-    const orion_ir_op_info *op = orion_ir_op_from_name(text);
-    return orion_ir_build(s->r->b, op == NULL ? ORION_IR_OP_NONE : (orion_ir_op)op->op, in, count,
-                          NULL, 0);
+    return apply(s->r, name, s->dtype, in, count);
 }
 
 static orion_ir_value unary(scope *s) {
@@ -220,7 +226,7 @@ static orion_ir_value run(mil_raiser *r, const formula *f, orion_ir_dtype dtype,
 
 orion_ir_value mil_apply(mil_raiser *r, const char *name, const orion_ir_value *values,
                          size_t count) {
-    return run(r, find_formula(name, strlen(name)), mil_dtype_of(r, values[0]), values, count);
+    return apply(r, (word){name, strlen(name)}, mil_dtype_of(r, values[0]), values, count);
 }
 
 /* Is the op declared to give a bool? */

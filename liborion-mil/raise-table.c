@@ -7,6 +7,8 @@ static const mil_raise_op ops[] = {
 
 #define MIL_FOREIGN(name_, raise_) {name_, mil_raise_##raise_, ORION_IR_OP_NONE},
 
+#define MIL_REDUCE(name_, before_, op_, after_) MIL_FOREIGN(name_, reduction)
+
 #define MIL_FORMULA(name_, parameters_, text_) MIL_FOREIGN(name_, formula)
 
 #define MIL_FORMULA2(name_, parameters_, text_, integers_) MIL_FOREIGN(name_, formula)

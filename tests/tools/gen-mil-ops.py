@@ -9,7 +9,7 @@ import pathlib
 import re
 import sys
 
-ROW = re.compile(r"^(MIL_(?:OP|HINT|IN|ATTR|FIXED|FOREIGN|FORMULA2?|PHRASE|REFUSED))"
+ROW = re.compile(r"^(MIL_(?:OP|HINT|IN|ATTR|FIXED|FOREIGN|FORMULA2?|PHRASE|REDUCE|REFUSED))"
                  r"\((.*)\)$", re.M)
 BEGIN, END = "<!-- ops: generated -->\n", "<!-- ops: end -->\n"
 KINDS = {"INT": "int32", "BOOL": "bool", "INTS": "int32 list", "DTYPE": "string", "FLOAT": "fp32",
@@ -20,7 +20,7 @@ BESIDE = {"gelu": ["`mode` (string; EXACT) = EXACT or TANH_APPROXIMATION"],
 
 
 def fields(text):
-    return [f.strip().strip('"') for f in re.findall(r'"[^"]*"|[^,\s][^,]*', text)]
+    return [f.strip().strip('"') for f in re.findall(r'"[^"]*"|[^,\s"][^,]*', text)]
 
 
 def read(root):
@@ -34,6 +34,11 @@ def read(root):
             integers = f"; integers: `{row[3]}`" if len(row) > 3 else ""
             shown = f"`{name}`" if macro != "MIL_PHRASE" else f"phrase `{name}`"
             formulas.append(f"| {shown} | `{parameters}` | `{formula}`{integers} |\n")
+        elif macro == "MIL_REDUCE":
+            name, before, op, after = row
+            inner = f"{op}({before}(x))" if before else f"{op}(x)"
+            graph = f"{after}({inner})" if after else inner
+            formulas.append(f"| `{name}` | `x, axes, keep_dims` | `{graph}` |\n")
         elif macro == "MIL_REFUSED":
             name, reason = row[0], ",".join(row[1:])
             refused.setdefault(reason, []).append(f"`{name}`")
