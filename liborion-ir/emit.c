@@ -74,3 +74,25 @@ orion_ir_value ir_join(orion_ir_builder *b, orion_ir_value x, orion_ir_value y, 
     orion_ir_attr attr = orion_ir_attr_int("axis", axis);
     return orion_ir_build(b, ORION_IR_OP_concat, in, 2, &attr, 1);
 }
+
+orion_ir_value ir_surround(orion_ir_builder *b, orion_ir_value x, const int64_t *before,
+                           const int64_t *after, uint32_t rank) {
+    bool any = false;
+    for (uint32_t d = 0; d < rank; d++) any |= before[d] != 0 || after[d] != 0;
+    orion_ir_attr attrs[] = {orion_ir_attr_ints("before", before, rank),
+                             orion_ir_attr_ints("after", after, rank)};
+    return any ? orion_ir_build(b, ORION_IR_OP_pad, &x, 1, attrs, 2) : x;
+}
+
+orion_ir_value ir_cut_out(orion_ir_builder *b, orion_ir_value x, const int64_t *begin,
+                          const int64_t *dims, uint32_t rank) {
+    int64_t end[ORION_IR_RANK_MAX], stride[ORION_IR_RANK_MAX];
+    for (uint32_t d = 0; d < rank; d++) {
+        end[d] = begin[d] + dims[d];
+        stride[d] = 1;
+    }
+    orion_ir_attr attrs[] = {orion_ir_attr_ints("begin", begin, rank),
+                             orion_ir_attr_ints("end", end, rank),
+                             orion_ir_attr_ints("stride", stride, rank)};
+    return orion_ir_build(b, ORION_IR_OP_slice, &x, 1, attrs, 3);
+}

@@ -51,6 +51,12 @@ orion_ir_value ir_reshape_to(orion_ir_builder *b, orion_ir_value x, const int64_
 orion_ir_value ir_reduce_axis(orion_ir_builder *b, orion_ir_op op, orion_ir_value x, int64_t axis);
 /* [x, y] along the axis. */
 orion_ir_value ir_join(orion_ir_builder *b, orion_ir_value x, orion_ir_value y, int64_t axis);
+/* x surrounded by zeros; x itself if there are none. */
+orion_ir_value ir_surround(orion_ir_builder *b, orion_ir_value x, const int64_t *before,
+                           const int64_t *after, uint32_t rank);
+/* The part of x that begins at begin[] and has these dims. */
+orion_ir_value ir_cut_out(orion_ir_builder *b, orion_ir_value x, const int64_t *begin,
+                          const int64_t *dims, uint32_t rank);
 
 /* ---- pieces of model ops that have a gradient rule and a decomposition ---- */
 

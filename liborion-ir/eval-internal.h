@@ -32,6 +32,7 @@ static inline double *ir_eval_out(const ir_eval *e, size_t i) {
 /* Fill the results of e->node. */
 orion_status ir_eval_core(ir_eval *e);  /* any core op */
 orion_status ir_eval_model(ir_eval *e); /* any model op */
+orion_status ir_eval_conv(ir_eval *e);  /* conv and conv_transpose */
 
 /*
  * Element `at` of operand `operand` as an index in [least, limit). Anything else, fractions and NaN

@@ -473,6 +473,8 @@ static const struct kernel {
     [ORION_IR_OP_reduce_argmax] = {.node = eval_reduce_argmax},
     [ORION_IR_OP_reduce_argmin] = {.node = eval_reduce_argmin},
     [ORION_IR_OP_matmul] = {.node = eval_matmul},
+    [ORION_IR_OP_conv] = {.node = ir_eval_conv},
+    [ORION_IR_OP_conv_transpose] = {.node = ir_eval_conv},
     [ORION_IR_OP_reshape] = {.node = eval_reshape},
     [ORION_IR_OP_transpose] = {.node = eval_transpose},
     [ORION_IR_OP_slice] = {.node = eval_slice},

@@ -254,30 +254,6 @@ static void grad_transpose(ir_grad *c, const orion_ir_node *n) {
     ir_grad_add(c, n, 0, orion_ir_transpose(&c->b, ir_grad_of(c, n, 0), inverse, perm->count));
 }
 
-/* v surrounded by zeros; v itself if there are none. */
-static orion_ir_value surround(orion_ir_builder *b, orion_ir_value v, const int64_t *before,
-                               const int64_t *after, uint32_t rank) {
-    bool any = false;
-    for (uint32_t d = 0; d < rank; d++) any |= before[d] != 0 || after[d] != 0;
-    orion_ir_attr attrs[] = {orion_ir_attr_ints("before", before, rank),
-                             orion_ir_attr_ints("after", after, rank)};
-    return any ? orion_ir_build(b, ORION_IR_OP_pad, &v, 1, attrs, 2) : v;
-}
-
-/* The part of v that begins at begin[] and has these dims. */
-static orion_ir_value cut_out(orion_ir_builder *b, orion_ir_value v, const int64_t *begin,
-                              const int64_t *dims, uint32_t rank) {
-    int64_t end[ORION_IR_RANK_MAX], stride[ORION_IR_RANK_MAX];
-    for (uint32_t d = 0; d < rank; d++) {
-        end[d] = begin[d] + dims[d];
-        stride[d] = 1;
-    }
-    orion_ir_attr attrs[] = {orion_ir_attr_ints("begin", begin, rank),
-                             orion_ir_attr_ints("end", end, rank),
-                             orion_ir_attr_ints("stride", stride, rank)};
-    return orion_ir_build(b, ORION_IR_OP_slice, &v, 1, attrs, 3);
-}
-
 /* Dims as [outer, dims[axis], inner]. */
 static void around_axis(const orion_ir_type *type, uint32_t axis, int64_t out[3]) {
     out[0] = out[2] = 1;
@@ -292,11 +268,11 @@ static orion_ir_value dilate(orion_ir_builder *b, orion_ir_value v, uint32_t axi
     const int64_t none[ORION_IR_RANK_MAX] = {0}, after[4] = {0, 0, stride - 1, 0};
     int64_t m[3];
     around_axis(&type, axis, m);
-    v = surround(b, IR_RESHAPE(b, v, m[0], m[1], 1, m[2]), none, after, 4);
+    v = ir_surround(b, IR_RESHAPE(b, v, m[0], m[1], 1, m[2]), none, after, 4);
     type.dims[axis] *= stride;
     v = ir_reshape_to(b, v, type.dims, type.rank);
     type.dims[axis] -= stride - 1; /* no zeros behind the last */
-    return cut_out(b, v, none, type.dims, type.rank);
+    return ir_cut_out(b, v, none, type.dims, type.rank);
 }
 
 static void grad_slice(ir_grad *c, const orion_ir_node *n) {
@@ -310,7 +286,7 @@ static void grad_slice(ir_grad *c, const orion_ir_node *n) {
         if (stride[d] != 1 && part.dims[d] != 1) g = dilate(&c->b, g, d, stride[d]);
         after[d] = x.dims[d] - begin[d] - ((part.dims[d] - 1) * stride[d] + 1);
     }
-    ir_grad_add(c, n, 0, surround(&c->b, g, begin, after, x.rank));
+    ir_grad_add(c, n, 0, ir_surround(&c->b, g, begin, after, x.rank));
 }
 
 static void grad_concat(ir_grad *c, const orion_ir_node *n) {
@@ -319,7 +295,7 @@ static void grad_concat(ir_grad *c, const orion_ir_node *n) {
     for (uint32_t i = 0; i < n->n_in; i++) {
         orion_ir_type part = ir_type_of(&c->b, ir_operand(n, i));
         if (ir_grad_wants(c, n, i)) {
-            ir_grad_add(c, n, i, cut_out(&c->b, g, begin, part.dims, part.rank));
+            ir_grad_add(c, n, i, ir_cut_out(&c->b, g, begin, part.dims, part.rank));
         }
         begin[axis] += part.dims[axis];
     }
@@ -342,7 +318,7 @@ static void grad_split(ir_grad *c, const orion_ir_node *n) {
 static void grad_pad(ir_grad *c, const orion_ir_node *n) {
     orion_ir_type x = ir_type_of(&c->b, ir_operand(n, 0));
     const int64_t *before = n->attrs[IR_ATTR(pad, before)].ints;
-    ir_grad_add(c, n, 0, cut_out(&c->b, ir_grad_of(c, n, 0), before, x.dims, x.rank));
+    ir_grad_add(c, n, 0, ir_cut_out(&c->b, ir_grad_of(c, n, 0), before, x.dims, x.rank));
 }
 
 /* Sum over the repetitions, one axis after the other. */
@@ -458,6 +434,8 @@ static const ir_grad_rule rules[] = {
     [ORION_IR_OP_reduce_max] = GENERAL(1, grad_reduce_extremum),
     [ORION_IR_OP_reduce_min] = GENERAL(1, grad_reduce_extremum),
     [ORION_IR_OP_matmul] = GENERAL(3, grad_matmul),
+    [ORION_IR_OP_conv] = GENERAL(7, ir_grad_conv),
+    [ORION_IR_OP_conv_transpose] = GENERAL(7, ir_grad_conv),
     [ORION_IR_OP_reshape] = GENERAL(1, grad_reshape),
     [ORION_IR_OP_transpose] = GENERAL(1, grad_transpose),
     [ORION_IR_OP_slice] = GENERAL(1, grad_slice),

@@ -43,6 +43,7 @@ typedef struct ir_grad_rule {
 /* The rules of the core ops and of the model ops. */
 ir_grad_rule ir_grad_core(uint32_t op);
 ir_grad_rule ir_grad_model(uint32_t op);
+void ir_grad_conv(ir_grad *c, const orion_ir_node *n); /* of conv and conv_transpose */
 
 /* ---- for the rules (grad.c) ---- */
 /* Does operand i of n want a cotangent? */

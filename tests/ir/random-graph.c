@@ -274,6 +274,37 @@ static orion_ir_value make_matmul(maker *m) {
     return orion_ir_matmul(m->b, x, y, tx, ty);
 }
 
+/* A weight, sometimes a bias, and attributes that leave something of x, [N, C, s..]. */
+static orion_ir_value convolve(maker *m, bool transposed) {
+    orion_ir_type x = draw_type(m, draw_float(m), 3), w = x;
+    int64_t lists[4][2], groups = coin(m) ? 1 : x.dims[1], channels = 1 + (int64_t)draw(m, 2);
+    uint32_t axes = x.rank - 2;
+    w.dims[0] = transposed ? x.dims[1] : channels * groups;
+    w.dims[1] = transposed ? channels : x.dims[1] / groups;
+    for (uint32_t i = 0; i < axes; i++) {
+        w.dims[i + 2] = 1 + (int64_t)draw(m, (size_t)x.dims[i + 2]);
+        lists[0][i] = 1 + (int64_t)draw(m, 3);
+        lists[1][i] = transposed ? 0 : (int64_t)draw(m, 2);
+        lists[2][i] = transposed ? 0 : (int64_t)draw(m, 3);
+        lists[3][i] = w.dims[i + 2] == 1 || transposed ? 1 + (int64_t)draw(m, 2) : 1;
+    }
+    orion_ir_attr attrs[] = {
+        orion_ir_attr_ints("stride", lists[0], axes), orion_ir_attr_ints("before", lists[1], axes),
+        orion_ir_attr_ints("after", lists[2], axes), orion_ir_attr_ints("dilation", lists[3], axes),
+        orion_ir_attr_int("groups", groups)};
+    orion_ir_value in[] = {value_of(m, x), value_of(m, w),
+                           vector_like(m, x, transposed ? channels * groups : w.dims[0])};
+    return emit(m, in, coin(m) ? 3 : 2, attrs, ORN_COUNT(attrs));
+}
+
+static orion_ir_value make_conv(maker *m) {
+    return convolve(m, false);
+}
+
+static orion_ir_value make_conv_transpose(maker *m) {
+    return convolve(m, true);
+}
+
 static orion_ir_value make_reshape(maker *m) {
     orion_ir_value x = value_with(m, any_dtype, 0);
     orion_ir_type type = type_of(m, x);

@@ -34,6 +34,8 @@ RULES = {
     "reduce": "x not bool",
     "reduce_float": "x float",
     "matmul": "x, y of one float dtype, rank 2 or more",
+    "conv": "x, weight, bias of one float dtype",
+    "conv_transpose": "x, weight, bias of one float dtype",
     "reshape": "x of any dtype",
     "transpose": "x of any dtype",
     "slice": "x of any dtype",
