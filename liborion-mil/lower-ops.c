@@ -168,9 +168,10 @@ static orion_status lower_gelu(mil_lowering *l, const orion_ir_node *node, const
     return lower_generic(l, node, op, hint);
 }
 
-/* before and after, interleaved: [before 0, after 0, before 1, after 1 ...]. */
-static orion_status lower_pad(mil_lowering *l, const orion_ir_node *node, const char *op,
-                              const char *hint) {
+/* The parameter pad is before and after, interleaved: [before 0, after 0, before 1, after 1 ...].
+ */
+static orion_status lower_padded(mil_lowering *l, const orion_ir_node *node, const char *op,
+                                 const char *hint) {
     int64_t both[2 * ORION_IR_RANK_MAX];
     size_t rank, after_count;
     const int64_t *before = orion_ir_node_ints(node, "before", &rank);

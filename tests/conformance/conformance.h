@@ -22,7 +22,7 @@ typedef struct conformance_family {
 } conformance_family;
 
 extern const conformance_family family_attention, family_elementwise, family_indices, family_moves,
-    family_products, family_reductions, family_rows;
+    family_products, family_reductions, family_rows, family_windows;
 
 /* Names of all ops of a table are found here; the suite fails if one is in none. */
 bool family_covers(const conformance_family *family, const char *op);

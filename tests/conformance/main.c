@@ -10,8 +10,8 @@ static const conformance_family family_shared = {
     .name = "shared", .cases = op_cases, .count = ORN_COUNT(op_cases)};
 
 static const conformance_family *const families[] = {
-    &family_attention, &family_elementwise, &family_indices, &family_moves,
-    &family_products,  &family_reductions,  &family_rows,    &family_shared};
+    &family_attention,  &family_elementwise, &family_indices, &family_moves,  &family_products,
+    &family_reductions, &family_rows,        &family_shared,  &family_windows};
 
 static void test_complete(void **state) {
     (void)state;

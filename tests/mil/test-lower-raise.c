@@ -79,6 +79,15 @@ static const char *const cases[] = {
     GRAPH("%x: f32[2,1,3,4], %y: f32[5,4,6]", "%z", "  %z = matmul %x, %y : f32[2,5,3,6]\n"),
     GRAPH("%x: f32[4,3], %y: f32[6,4]", "%z",
           "  %z = matmul %x, %y {transpose_x=true, transpose_y=true} : f32[3,6]\n"),
+    /* convolutions */
+    GRAPH("%x: f32[2,4,9], %w: f32[6,2,3], %b: f32[6], %v: f32[4,3,3]", "%y, %z",
+          "  %y = conv %x, %w, %b {stride=[2], before=[1], after=[2], dilation=[3], groups=2} : "
+          "f32[2,6,3]\n"
+          "  %z = conv_transpose %x, %v {stride=[2], before=[1], after=[2], dilation=[3], "
+          "groups=2} : f32[2,6,20]\n"),
+    GRAPH("%x: f16[1,2,4,5], %w: f16[3,2,2,1]", "%y",
+          "  %y = conv %x, %w {stride=[1, 2], before=[0, 0], after=[0, 1], dilation=[1, 1]} : "
+          "f16[1,3,3,3]\n"),
     /* shape and movement */
     GRAPH("%x: f32[2,3]", "%y, %z",
           "  %y = reshape %x {shape=[3, 1, 2]} : f32[3,1,2]\n"

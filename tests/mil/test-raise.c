@@ -469,10 +469,10 @@ static void test_parameters_the_ir_does_not_have(void **state) {
 
 static void test_all_refusals_of_one_run(void **state) {
     (void)state;
-    orion_mil_program *p = parse_mil(BODY("fp32 a = conv(x = x);\n"
+    orion_mil_program *p = parse_mil(BODY("fp32 a = gru(x = x);\n"
                                           "fp32 c = exp(x = a);\n"
                                           "fp32 d = add(x = c, y = x);\n"
-                                          "fp32 e = lstm(x = x);\n"
+                                          "fp32 e = rnn(x = x);\n"
                                           "fp32 f = reduce_sum(x = x);\n"
                                           "fp16 g = exp(x = f);\n",
                                           "d"));
@@ -482,8 +482,8 @@ static void test_all_refusals_of_one_run(void **state) {
     assert_int_equal(orion_mil_raise(p, NULL, NULL, NULL, NULL, diag, &graph),
                      ORION_ERROR_UNSUPPORTED);
     assert_int_equal(orion_diag_count(diag), 3);
-    assert_diag_at(diag, ORION_MESSAGE_MIL_OP, 4, 1, "conv");
-    assert_diag_at(diag, ORION_MESSAGE_MIL_OP, 7, 1, "lstm");
+    assert_diag_at(diag, ORION_MESSAGE_MIL_OP, 4, 1, "gru");
+    assert_diag_at(diag, ORION_MESSAGE_MIL_OP, 7, 1, "rnn");
     assert_diag_at(diag, ORION_MESSAGE_MIL_TYPE, 9, 1, "exp");
     orion_diag_destroy(&diag);
     orion_mil_program_destroy(&p);

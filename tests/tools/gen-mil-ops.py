@@ -16,7 +16,8 @@ KINDS = {"INT": "int32", "BOOL": "bool", "INTS": "int32 list", "DTYPE": "string"
          "FLOATX": "type of x", "STRING": "string", "MASK": "bool per axis"}
 # Parameters that lower_<name> and raise_<name> handle beside the table.
 BESIDE = {"gelu": ["`mode` (string; EXACT) = EXACT or TANH_APPROXIMATION"],
-          "pad": ["`pad` (int32 list) = before and after, interleaved"]}
+          **{op: ["`pad` (int32 list) = before and after, interleaved"]
+             for op in ("pad", "conv", "conv_transpose")}}
 
 
 def fields(text):
