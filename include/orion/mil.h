@@ -621,6 +621,39 @@ orion_mil_run_pass(const orion_ir_graph *graph, const char *name, const orion_mi
                    const orion_allocator *ORION_NULLABLE allocator, orion_diag *ORION_NULLABLE diag,
                    orion_ir_graph **out_graph);
 
+/* ---- where weights are ---------------------------------------------------------------------- */
+
+typedef enum orion_mil_placement {
+    ORION_MIL_PLACE_CONST = 1, /**< constants of the graph: compiled in */
+    ORION_MIL_PLACE_INPUT = 2, /**< each an input of its own */
+    ORION_MIL_PLACE_PACKED = 3 /**< rows of one input, behind the activations that are as wide */
+} orion_mil_placement;
+
+typedef struct orion_mil_place_options {
+    size_t size;
+    /** CONST: a graph whose outputs are constants (the `before` of INPUT, say); each becomes a
+     * constant instead of the input of its name. Its outputs that are inputs, or name no input, are
+     * left aside. */
+    const orion_ir_graph *ORION_NULLABLE values;
+    uint64_t least_elements; /**< smaller constants stay; 0: 65 */
+    uint64_t most_rows;      /**< PACKED: of one input, as the target allows; 0: 16384 */
+} orion_mil_place_options;
+
+/**
+ * Place the weights of a graph: `graph` computes what `out_graph` does with the outputs of
+ * `out_before`, which stand in the order of its inputs and have their names (CONST: if its inputs
+ * have the values given). `out_before` has the inputs of `graph` and whatever data were in it; it
+ * is for the host. To pack, give one program of a plan, not a whole model.
+ * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT for an unknown placement, or if `values` computes
+ * what it gives for an input, or gives it another type; ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY
+ * Ownership: the caller owns both graphs, which keep nothing of `graph` but blobs.
+ */
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_place(const orion_ir_graph *graph, orion_mil_placement placement,
+                const orion_mil_place_options *ORION_NULLABLE options,
+                const orion_allocator *ORION_NULLABLE allocator, orion_diag *ORION_NULLABLE diag,
+                orion_ir_graph **out_before, orion_ir_graph **out_graph);
+
 /* ---- a graph cut into programs -------------------------------------------------------------- */
 
 /**

@@ -239,6 +239,15 @@ AT(orion_mil_figure, name, 8);
 AT(orion_mil_figure, source, 16);
 AT(orion_mil_figure, value, 24);
 
+NUMBER(ORION_MIL_PLACE_CONST, 1);
+NUMBER(ORION_MIL_PLACE_INPUT, 2);
+NUMBER(ORION_MIL_PLACE_PACKED, 3);
+SIZE(orion_mil_place_options, 32);
+AT(orion_mil_place_options, size, 0);
+AT(orion_mil_place_options, values, 8);
+AT(orion_mil_place_options, least_elements, 16);
+AT(orion_mil_place_options, most_rows, 24);
+
 SIZE(orion_mil_partition_options, 32);
 AT(orion_mil_partition_options, size, 0);
 AT(orion_mil_partition_options, weight_gradients, 8);

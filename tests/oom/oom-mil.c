@@ -438,6 +438,30 @@ static orion_status on_mil_plan_print(oom_case *oom, void *ctx) {
     return status;
 }
 
+static orion_status place_case(oom_case *oom, orion_mil_placement placement) {
+    orion_ir_graph *graph = small_graph(NULL), *before = NULL, *placed = NULL;
+    oom_arm(oom);
+    orion_status status =
+        orion_mil_place(graph, placement, NULL, &oom->heap.allocator, NULL, &before, &placed);
+    oom_disarm(oom);
+    oom_output(oom, status, before);
+    oom_output(oom, status, placed);
+    orion_ir_graph_destroy(&before);
+    orion_ir_graph_destroy(&placed);
+    orion_ir_graph_destroy(&graph);
+    return status;
+}
+
+static orion_status on_mil_place(oom_case *oom, void *ctx) {
+    (void)ctx;
+    return place_case(oom, ORION_MIL_PLACE_INPUT);
+}
+
+static orion_status place_packed(oom_case *oom, void *ctx) {
+    (void)ctx;
+    return place_case(oom, ORION_MIL_PLACE_PACKED);
+}
+
 static const oom_row rows[] = {
     ROW(mil_parse),
     ROW(mil_print),
@@ -455,6 +479,8 @@ static const oom_row rows[] = {
     ROW(mil_target_load),
     ROW(mil_run_pass),
     {"orion_mil_run_pass half", run_half},
+    ROW(mil_place),
+    {"orion_mil_place packed", place_packed},
     ROW(mil_partition),
     ROW(mil_legalize),
     ROW(mil_plan_print),
