@@ -9,13 +9,15 @@
 /* What a MIL name stands for. */
 typedef struct mil_raised {
     orion_ir_value value;           /* id 0: a constant not yet made, or nothing */
-    const orion_mil_value *literal; /* of a const statement */
+    const orion_mil_value *literal; /* of a const statement, or folded */
     const orion_mil_type *type;     /* as declared */
     const orion_mil_statement *at;  /* NULL for a parameter */
     const char *input_name;         /* of a parameter, until it is returned */
     bool wanted;                    /* a const that is some op's operand */
     bool used;
-    bool refused; /* by a statement that was; what depends on it is skipped in silence */
+    bool refused;          /* by a statement that was; what depends on it is skipped in silence */
+    bool folded;           /* asked for as a constant; if it is one, `literal` is set */
+    orion_ir_value hidden; /* while its user is folded */
 } mil_raised;
 
 typedef struct mil_raiser {
@@ -37,6 +39,9 @@ typedef struct mil_raiser {
     /* Of the statement being raised: */
     orion_ir_op op;       /* of its row */
     orion_mil_dtype hint; /* for literals without a type: that of the first computed operand */
+    /* While folding: */
+    bool folding;
+    uint32_t depth;
 } mil_raiser;
 
 typedef struct mil_ints {
@@ -56,6 +61,14 @@ orion_status mil_refuse(mil_raiser *r, const orion_mil_statement *s, orion_messa
 mil_raised *mil_find_name(mil_raiser *r, const char *name);
 /* Make the IR const of a const statement, if it is not made yet. */
 orion_status mil_make_raised(mil_raiser *r, mil_raised *x);
+
+/* Raise the op of a statement: *out is its first result. */
+orion_status mil_emit(mil_raiser *r, const orion_mil_statement *s, orion_ir_value *out);
+
+/* ---- raise-fold.c ---- */
+/* Make a computed value's literal, if it is computed from constants alone; else nothing happens.
+ * ORION_ERROR_NO_MEMORY. */
+orion_status mil_fold(mil_raiser *r, mil_raised *x);
 
 /* ---- raise-operands.c ---- */
 /* The element type of the graph for one of MIL: int16 becomes i32. NONE if there is none. */

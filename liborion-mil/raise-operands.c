@@ -208,10 +208,11 @@ static orion_status parameter(mil_raiser *r, const orion_mil_statement *s, const
                                           "the parameter '%s' is missing", name);
     }
     if (v->form == ORION_MIL_VALUE_NAME) {
-        const mil_raised *x = mil_find_name(r, v->u.text);
+        mil_raised *x = mil_find_name(r, v->u.text);
         if (x == NULL)
             return mil_refuse(r, s, ORION_MESSAGE_MIL_NAME, "'%s' is not defined", v->u.text);
         if (x->refused) return ORION_ERROR_UNSUPPORTED;
+        TRY(mil_fold(r, x));
         if (x->literal == NULL) {
             return mil_refuse(r, s, ORION_MESSAGE_MIL_OP,
                               "the parameter '%s' must be a constant, '%s' is computed", name,

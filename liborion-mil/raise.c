@@ -128,7 +128,7 @@ static bool same_type(const orion_mil_type *a, const orion_mil_type *b) {
 orion_status mil_make_raised(mil_raiser *r, mil_raised *x) {
     if (x->value.id != 0) return ORION_OK;
     TRY(mil_make_const(r, x->at, x->literal, x->type, &x->value));
-    return name_value(r, x->at, 0, x->value);
+    return r->folding ? ORION_OK : name_value(r, x->at, 0, x->value);
 }
 
 static orion_status raise_const(mil_raiser *r, const orion_mil_statement *s, mil_raised *x) {
@@ -210,9 +210,22 @@ static orion_mil_dtype operand_dtype(mil_raiser *r, const orion_mil_statement *s
     for (uint32_t i = 0; i < s->argument_count; i++) {
         const orion_mil_value *v = &s->arguments[i].value;
         const mil_raised *x = v->form == ORION_MIL_VALUE_NAME ? mil_find_name(r, v->u.text) : NULL;
-        if (x != NULL && x->literal == NULL) return (orion_mil_dtype)x->type->dtype;
+        bool computed = x != NULL && (x->literal == NULL || x->folded);
+        if (computed) return (orion_mil_dtype)x->type->dtype;
     }
     return ORION_MIL_DTYPE_NONE;
+}
+
+static orion_status emit(mil_raiser *r, const orion_mil_statement *s, const mil_raise_op *row,
+                         orion_ir_value *out) {
+    r->op = (orion_ir_op)row->op;
+    r->hint = operand_dtype(r, s);
+    return is_alias(s) ? mil_operand(r, s, "x", false, out) : row->raise(r, s, out);
+}
+
+orion_status mil_emit(mil_raiser *r, const orion_mil_statement *s, orion_ir_value *out) {
+    const mil_raise_op *row = find_row(r, s);
+    return row == NULL ? ORION_ERROR_UNSUPPORTED : emit(r, s, row, out);
 }
 
 static orion_status raise_op(mil_raiser *r, const orion_mil_statement *s, const mil_raise_op *row,
@@ -222,20 +235,18 @@ static orion_status raise_op(mil_raiser *r, const orion_mil_statement *s, const 
         return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "the IR has no counterpart of this op%s%s",
                           why == NULL ? "" : ": ", why == NULL ? "" : why);
     }
-    bool multiple = row->op == ORION_IR_OP_split, alias = is_alias(s);
+    bool multiple = row->op == ORION_IR_OP_split;
     if (s->result_count != 1 && !multiple) {
         return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "gives one result, %u are declared",
                           (unsigned)s->result_count);
     }
     orion_ir_value out = {0};
-    r->op = (orion_ir_op)row->op;
-    r->hint = operand_dtype(r, s);
-    TRY(alias ? mil_operand(r, s, "x", false, &out) : row->raise(r, s, &out));
+    TRY(emit(r, s, row, &out));
     for (uint32_t k = 0; k < s->result_count; k++) {
         orion_ir_value v = multiple ? orion_ir_result(r->b, out, k) : out;
         TRY(check_result(r, s, k, v));
         results[k].value = v;
-        if (!alias) TRY(name_value(r, s, k, v));
+        if (!is_alias(s)) TRY(name_value(r, s, k, v));
     }
     return ORION_OK;
 }
