@@ -78,21 +78,38 @@ struct orion_ane_program {
 orion_status ane_program_port_index(const orion_ane_program *program, const char *name,
                                     orion_diag *diag, size_t *out_index);
 
+/* ---- declare.c: ports by the text, for devices that have a compiler of their own ---- */
+
+/* What the text calls the ports, and which of its functions is meant. A port's name is its symbol's
+ * with '_' for '@' and '.'. */
+typedef struct ane_symbols {
+    char **names; /* by port */
+    uint32_t procedure, reserved;
+} ane_symbols;
+
+/* Parse and verify the text and fill ports, names and types of `code`, but not their layout. Both
+ * are zeroed before; ane_declared_free them also on failure. ORION_ERROR_NOT_FOUND if there is no
+ * such function; ORION_ERROR_UNSUPPORTED for ports that no such device takes. */
+orion_status ane_declare(const orion_allocator *a, const orion_ane_source *source, orion_diag *diag,
+                         ane_code *code, ane_symbols *symbols);
+void ane_declared_free(const orion_allocator *a, ane_code *code, ane_symbols *symbols);
+
 /* ---- tensor-memory.c ---- */
 
-/* Memory of a tensor: an IOSurface, shared anonymous memory, or the allocator's. */
+/* Memory of a tensor: the device's own, an IOSurface, shared anonymous memory, or the allocator's.
+ */
 typedef struct ane_memory {
     void *data;
-    size_t bytes; /* as mapped */
-    void *surface;
+    size_t bytes;  /* as mapped */
+    void *surface; /* the IOSurface, or the device's object; NULL: ordinary memory */
     const ane_surfaces *surfaces;
     uint32_t kind, reserved;
 } ane_memory;
 
-/* At least `bytes` bytes, zeroed, aligned to 64 or more: a surface if there are `surfaces`. */
-orion_status ane_memory_create(const ane_surfaces *surfaces, const orion_allocator *a, size_t bytes,
-                               ane_memory *out);
-void ane_memory_destroy(const orion_allocator *a, ane_memory *memory);
+/* At least `bytes` bytes, zeroed, aligned to 64 or more, of the kind that the device's back end
+ * reaches; where any will do, a surface if there are any. */
+orion_status ane_memory_create(orion_ane_device *device, size_t bytes, ane_memory *out);
+void ane_memory_destroy(orion_ane_device *device, ane_memory *memory);
 /* Between begin and end the processor may touch the data; ORION_ERROR_DEVICE if the system refuses.
  */
 orion_status ane_memory_begin(ane_memory *memory, uint32_t access);

@@ -30,12 +30,23 @@ typedef struct ane_host {
     uint32_t reserved;
 } ane_host;
 
+/* Which tensors a device can reach. */
+typedef enum ane_reach {
+    ANE_REACH_ALL = 0,  /* every one: it runs in this process */
+    ANE_REACH_SURFACES, /* IOSurfaces */
+    ANE_REACH_OWN       /* those of the device itself, made by `alloc` */
+} ane_reach;
+
 typedef struct ane_backend {
     orion_ane_backend id;
+    ane_reach reach;
     const char *name;
     /* ORION_ERROR_UNSUPPORTED, with a diagnostic that says why, if it cannot work here. */
     orion_status (*open)(const ane_host *host, orion_diag *diag, void **out_device);
     void (*close)(void *device);
+    /* ANE_REACH_OWN: memory for a tensor, zeroed; the object becomes ane_memory.surface. */
+    orion_status (*alloc)(void *device, size_t bytes, void **out_object, void **out_data);
+    void (*free)(void *device, void *object);
     /* Any thread; several at the same time. `source->function` is never NULL. */
     orion_status (*compile)(void *device, const orion_ane_source *source, orion_diag *diag,
                             ane_code **out_code);
@@ -47,6 +58,6 @@ typedef struct ane_backend {
     void (*dispose)(void *run);
 } ane_backend;
 
-extern const ane_backend ane_backend_cpu, ane_backend_objc;
+extern const ane_backend ane_backend_cpu, ane_backend_objc, ane_backend_e5rt;
 
 #endif

@@ -6,7 +6,8 @@ enum { THREADS_MAX = 256, CACHE_ENTRIES = 64 };
 
 /* In the order in which "auto" tries them. No Neural Engine has been seen to work with this library
  * yet, so it is not the first choice (docs/decisions/0009). */
-static const ane_backend *const backends[] = {&ane_backend_cpu, &ane_backend_objc};
+static const ane_backend *const backends[] = {&ane_backend_cpu, &ane_backend_objc,
+                                              &ane_backend_e5rt};
 
 const char *orion_ane_backend_name(orion_ane_backend backend) {
     if (backend == ORION_ANE_BACKEND_AUTO) return "auto";

@@ -66,12 +66,26 @@ static orion_status check_fit(const orion_ane_port *port, const orion_ane_tensor
     return ORION_OK;
 }
 
+/* Can the device see the tensor's memory? */
+static orion_status check_reach(const orion_ane_device *device, const char *port,
+                                const orion_ane_tensor *t, orion_diag *diag) {
+    ane_reach reach = device->backend->reach;
+    if (reach == ANE_REACH_ALL || t->device == device) return ORION_OK;
+    bool own = t->device->backend->reach == ANE_REACH_OWN;
+    if (reach == ANE_REACH_SURFACES && t->memory.surface != NULL && !own) return ORION_OK;
+    ORN_ERROR(diag, ANE_BINDING, port,
+              "port '%s': the device %s does not reach the memory of a tensor of the device %s",
+              port, device->backend->name, t->device->backend->name);
+    return ORION_ERROR_INVALID_ARGUMENT;
+}
+
 orion_status orion_ane_run_bind(orion_ane_run *run, const char *port, orion_ane_tensor *tensor,
                                 orion_diag *diag) {
     const ane_code *code = run->program->entry->code;
     size_t first;
     TRY(ane_program_port_index(run->program, port, diag, &first));
     TRY(check_fit(&code->ports[first], tensor, diag));
+    TRY(check_reach(run->program->device, port, tensor, diag));
     /* An input that is an output under the same name is two ports, and the tensor is for both. */
     for (size_t i = first; i < code->port_count; i++) {
         if (strcmp(code->ports[i].name, port) != 0) continue;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the elements of tensors live: an IOSurface where there are any, shared anonymous memory
- * elsewhere.
+ * Where the elements of tensors live: the device's own memory if it wants that, an IOSurface where
+ * there are any, shared anonymous memory elsewhere.
  *
- * Both can be mapped by another process without a copy, which is how a device outside of this one
- * reaches them. Systems that have neither give memory of the caller's allocator.
+ * The last two can be mapped by another process without a copy, which is how a device outside of
+ * this one reaches them. Systems that have neither give memory of the caller's allocator.
  */
 #if defined(__linux__)
 #define _GNU_SOURCE /* memfd_create */
 #endif
 #include "ane-internal.h"
 
-enum { KIND_HEAP = 0, KIND_SHARED = 1, KIND_SURFACE = 2, ALIGNMENT = 64 };
+enum { KIND_HEAP = 0, KIND_SHARED, KIND_SURFACE, KIND_DEVICE, ALIGNMENT = 64 };
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -45,31 +45,35 @@ static void unmap_shared(void *data, size_t bytes) {
 }
 #endif
 
-orion_status ane_memory_create(const ane_surfaces *surfaces, const orion_allocator *a, size_t bytes,
-                               ane_memory *out) {
-    *out = (ane_memory){.bytes = bytes, .surfaces = surfaces};
-    if (surfaces != NULL) {
-        out->kind = KIND_SURFACE;
-        out->surface = ane_surfaces_create(surfaces, bytes);
-        if (out->surface == NULL) return ORION_ERROR_NO_MEMORY;
-        out->data = surfaces->base(out->surface);
-        return ORION_OK;
+static orion_status create_surface(const ane_surfaces *surfaces, size_t bytes, ane_memory *out) {
+    *out = (ane_memory){.bytes = bytes, .surfaces = surfaces, .kind = KIND_SURFACE};
+    out->surface = ane_surfaces_create(surfaces, bytes);
+    if (out->surface == NULL) return ORION_ERROR_NO_MEMORY;
+    out->data = surfaces->base(out->surface);
+    return ORION_OK;
+}
+
+orion_status ane_memory_create(orion_ane_device *device, size_t bytes, ane_memory *out) {
+    if (device->backend->reach == ANE_REACH_OWN) {
+        *out = (ane_memory){.bytes = bytes, .kind = KIND_DEVICE};
+        return device->backend->alloc(device->state, bytes, &out->surface, &out->data);
     }
-    out->kind = KIND_SHARED;
-    out->data = map_shared(bytes);
+    if (device->surfaces != NULL) return create_surface(device->surfaces, bytes, out);
+    *out = (ane_memory){.data = map_shared(bytes), .bytes = bytes, .kind = KIND_SHARED};
     if (out->data != NULL) return ORION_OK;
     out->kind = KIND_HEAP;
-    out->data = orn_alloc_aligned(a, bytes, ALIGNMENT);
+    out->data = orn_alloc_aligned(&device->host.allocator, bytes, ALIGNMENT);
     if (out->data == NULL) return ORION_ERROR_NO_MEMORY;
     memset(out->data, 0, bytes);
     return ORION_OK;
 }
 
-void ane_memory_destroy(const orion_allocator *a, ane_memory *memory) {
+void ane_memory_destroy(orion_ane_device *device, ane_memory *memory) {
     switch (memory->kind) {
+    case KIND_DEVICE: device->backend->free(device->state, memory->surface); break;
     case KIND_SURFACE: memory->surfaces->release(memory->surface); break;
     case KIND_SHARED: unmap_shared(memory->data, memory->bytes); break;
-    default: orn_free(a, memory->data, memory->bytes); break;
+    default: orn_free(&device->host.allocator, memory->data, memory->bytes); break;
     }
 }
 

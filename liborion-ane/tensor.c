@@ -72,8 +72,7 @@ orion_status orion_ane_tensor_create(orion_ane_device *device, const orion_ir_ty
     const orion_allocator *a = &device->host.allocator;
     orion_ane_tensor *t = orn_zalloc(a, sizeof *t);
     if (t == NULL) return ORION_ERROR_NO_MEMORY;
-    orion_status status =
-        ane_memory_create(device->surfaces, a, whole_rows(type, strides, bytes), &t->memory);
+    orion_status status = ane_memory_create(device, whole_rows(type, strides, bytes), &t->memory);
     if (status != ORION_OK) {
         orn_free(a, t, sizeof *t);
         return status;
@@ -107,7 +106,7 @@ void orion_ane_tensor_unref(orion_ane_tensor **tensor) {
     *tensor = NULL;
     if (atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1) return;
     orion_ane_device *device = t->device;
-    ane_memory_destroy(&device->host.allocator, &t->memory);
+    ane_memory_destroy(device, &t->memory);
     orn_free(&device->host.allocator, t, sizeof *t);
     orion_ane_device_unref(&device);
 }

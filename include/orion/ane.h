@@ -51,10 +51,12 @@ typedef enum orion_ane_backend {
     ORION_ANE_BACKEND_CPU = 1,
     /** the Neural Engine by the Objective-C classes of AppleNeuralEngine.framework, or of what
      * takes its place (orion_ane_device_options.framework); docs/private-api.md */
-    ORION_ANE_BACKEND_ANE_OBJC = 2
+    ORION_ANE_BACKEND_ANE_OBJC = 2,
+    /** the Neural Engine by the C interface of Espresso.framework, or of what takes its place */
+    ORION_ANE_BACKEND_ANE_E5RT = 3
 } orion_ane_backend;
 
-/** "auto", "cpu", "ane-objc"; "unknown" otherwise. Static. */
+/** "auto", "cpu", "ane-objc", "ane-e5rt"; "unknown" otherwise. Static. */
 ORION_API const char *orion_ane_backend_name(orion_ane_backend backend);
 /** @return ORION_OK; ORION_ERROR_NOT_FOUND (the diagnostic lists the names there are) */
 ORION_API ORION_MUST_CHECK orion_status orion_ane_backend_from_name(const char *name,
@@ -241,9 +243,11 @@ ORION_API void orion_ane_run_destroy(orion_ane_run **run);
 /**
  * Bind a tensor to a port (a reference is kept). Rebinding replaces. One tensor may serve an output
  * of one program and an input of another, or an output and the input it aliases (see
- * orion_ane_port); any other sharing inside one run is refused by execute.
+ * orion_ane_port); any other sharing inside one run is refused by execute. A tensor of another
+ * device may be bound if the device reaches it: "cpu" reaches all, "ane-objc" IOSurfaces,
+ * "ane-e5rt" its own.
  * @return ORION_OK; ORION_ERROR_NOT_FOUND naming the ports there are; ORION_ERROR_INVALID_ARGUMENT
- * if dtype, shape or strides do not fit the port
+ * if dtype, shape or strides do not fit the port, or the device does not reach the tensor
  */
 ORION_API ORION_MUST_CHECK orion_status orion_ane_run_bind(orion_ane_run *run, const char *port,
                                                            orion_ane_tensor *tensor,

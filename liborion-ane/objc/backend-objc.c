@@ -30,7 +30,8 @@ static void release(ane_code *base) {
     objc_id pool = objc_pool_push(&d->system);
     objc_model_destroy(code);
     objc_pool_pop(&d->system, pool);
-    objc_ports_free(code);
+    orn_free(&d->allocator, code->indices, code->code.port_count * sizeof *code->indices);
+    ane_declared_free(&d->allocator, &code->code, &code->symbols);
     orn_free(&d->allocator, code, sizeof *code);
 }
 
@@ -41,7 +42,7 @@ static orion_status compile(void *device, const orion_ane_source *source, orion_
     if (code == NULL) return ORION_ERROR_NO_MEMORY;
     code->device = d;
     objc_id pool = objc_pool_push(&d->system);
-    orion_status status = objc_ports_declare(code, source, diag);
+    orion_status status = ane_declare(&d->allocator, source, diag, &code->code, &code->symbols);
     if (status == ORION_OK) status = objc_model_create(code, source, diag);
     if (status == ORION_OK) status = objc_ports_lay_out(code, source->function, diag);
     objc_pool_pop(&d->system, pool);
@@ -125,7 +126,8 @@ static orion_status make_request(objc_run *r) {
     objc_id request = OBJC_CALL(
         s, request, (objc_id)s->classes[OBJC__ANERequest], objc_id,
         (objc_id, objc_sel, objc_id, objc_id, objc_id, objc_id, objc_id, objc_id, objc_id), inputs,
-        input_indices, outputs, output_indices, NULL, NULL, objc_number(s, r->code->procedure));
+        input_indices, outputs, output_indices, NULL, NULL,
+        objc_number(s, r->code->symbols.procedure));
     if (request == NULL) return ORION_ERROR_NO_MEMORY;
     r->request = objc_retain_object(s, request);
     return ORION_OK;
@@ -151,6 +153,7 @@ static orion_status execute(void *run, orion_diag *diag) {
 }
 
 const ane_backend ane_backend_objc = {.id = ORION_ANE_BACKEND_ANE_OBJC,
+                                      .reach = ANE_REACH_SURFACES,
                                       .name = "ane-objc",
                                       .open = open_device,
                                       .close = close_device,

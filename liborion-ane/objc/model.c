@@ -84,16 +84,16 @@ static orion_status compile_and_load(objc_code *code, const orion_ane_source *so
                                      const char *folder, orion_diag *diag) {
     const objc_system *s = &code->device->system;
     objc_id error;
-    TRY(objc_folder_write(s, folder, source, &code->device->allocator, diag));
+    TRY(ane_folder_write(folder, source, &code->device->allocator, diag));
     if (!step(code, s->selectors[OBJC_SEND_model_compile], &error)) {
         orion_status status = objc_failure(s, OBJC_COMPILING, error, source->name, diag);
-        objc_folder_remove(s, folder);
+        ane_folder_remove(folder);
         return status;
     }
     code->loaded = load(code, &error);
     if (code->loaded) return ORION_OK;
     orion_status status = objc_failure(s, OBJC_LOADING, error, source->name, diag);
-    objc_folder_remove(s, folder);
+    ane_folder_remove(folder);
     return status;
 }
 

@@ -15,6 +15,7 @@
 #define ANE_OBJC_H
 
 #include "ane-internal.h"
+#include "folder.h"
 
 typedef struct objc_object *objc_id;
 typedef struct objc_class *objc_class;
@@ -97,24 +98,15 @@ typedef struct objc_code {
     objc_device *device;
     objc_id model, options; /* retained */
     uint32_t *indices;      /* of symbols, by port */
-    char **symbols;         /* the names of ports in the text, by port */
-    uint32_t procedure;
+    ane_symbols symbols;
     bool loaded;
 } objc_code;
-
-/* folder.c: the files that must be there before the compiler is called. */
-orion_status objc_folder_write(const objc_system *s, const char *path,
-                               const orion_ane_source *source, const orion_allocator *a,
-                               orion_diag *diag);
-void objc_folder_remove(const objc_system *s, const char *path);
 
 /* model.c: descriptor, model, files, compile, load; and the way back. */
 orion_status objc_model_create(objc_code *code, const orion_ane_source *source, orion_diag *diag);
 void objc_model_destroy(objc_code *code);
 
-/* ports.c: names and types from the text, layout and order from the loaded model. */
-orion_status objc_ports_declare(objc_code *code, const orion_ane_source *source, orion_diag *diag);
+/* ports.c: layout and order of the declared ports, from the loaded model. */
 orion_status objc_ports_lay_out(objc_code *code, const char *function, orion_diag *diag);
-void objc_ports_free(objc_code *code);
 
 #endif

@@ -1,98 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ports: names and types from the text, layout and order from the loaded model's attributes.
+ * Layout and order of ports, from the loaded model's attributes.
  *
  * Requests do not name what they bind: surface i belongs to symbol i, and the order of symbols is
  * the compiler's. The attributes list the symbols; where they do not, names are taken to
  * be in the order of their bytes.
  */
 #include "objc.h"
-
-/* ---- from the text ---- */
-
-/* As raising names it: identifiers of MIL may have '@' and '.', names of ports do not. */
-static char *port_name(const orion_allocator *a, const char *symbol) {
-    char *name = orn_strdup(a, symbol);
-    if (name == NULL) return NULL;
-    for (char *c = name; *c != '\0'; c++) {
-        if (*c == '@' || *c == '.') *c = '_';
-    }
-    return name;
-}
-
-static orion_status declare(objc_code *code, const orion_mil_function *f, size_t i,
-                            orion_diag *diag) {
-    const orion_allocator *a = &code->device->allocator;
-    size_t inputs = code->code.input_count;
-    const char *symbol = i < inputs ? orion_mil_function_parameter_name(f, i)
-                                    : orion_mil_function_output(f, i - inputs);
-    orion_ane_port *port = &code->code.ports[i];
-    if (orion_mil_type_to_ir(orion_mil_function_type_of(f, symbol), &port->type) != ORION_OK) {
-        ORN_ERROR(diag, ANE_LAYOUT, symbol, "port '%s' has a type that no tensor can have", symbol);
-        return ORION_ERROR_UNSUPPORTED;
-    }
-    port->size = sizeof *port;
-    port->is_output = i >= inputs;
-    port->name = port_name(a, symbol);
-    code->symbols[i] = orn_strdup(a, symbol);
-    return port->name == NULL || code->symbols[i] == NULL ? ORION_ERROR_NO_MEMORY : ORION_OK;
-}
-
-static orion_status declare_all(objc_code *code, const orion_mil_function *f, orion_diag *diag) {
-    const orion_allocator *a = &code->device->allocator;
-    ane_code *c = &code->code;
-    c->input_count = orion_mil_function_parameter_count(f);
-    c->port_count = c->input_count + orion_mil_function_output_count(f);
-    if (c->input_count == 0) {
-        ORN_ERROR(diag, ANE_LAYOUT, orion_mil_function_name(f),
-                  "function '%s' has no input: the framework takes no such request",
-                  orion_mil_function_name(f));
-        return ORION_ERROR_UNSUPPORTED;
-    }
-    c->ports = orn_zalloc(a, c->port_count * sizeof *c->ports);
-    code->symbols = orn_zalloc(a, c->port_count * sizeof *code->symbols);
-    code->indices = orn_zalloc(a, c->port_count * sizeof *code->indices);
-    if (c->ports == NULL || code->symbols == NULL || code->indices == NULL) {
-        return ORION_ERROR_NO_MEMORY;
-    }
-    for (size_t i = 0; i < c->port_count; i++) TRY(declare(code, f, i, diag));
-    return ORION_OK;
-}
-
-orion_status objc_ports_declare(objc_code *code, const orion_ane_source *source, orion_diag *diag) {
-    orion_mil_program *program;
-    TRY(orion_mil_parse(source->text, source->length, source->name, NULL, &code->device->allocator,
-                        diag, &program));
-    orion_status status = orion_mil_verify(program, diag);
-    const orion_mil_function *f = NULL;
-    size_t count = orion_mil_program_function_count(program);
-    for (size_t i = 0; i < count && status == ORION_OK && f == NULL; i++) {
-        const orion_mil_function *candidate = orion_mil_program_function(program, i);
-        if (strcmp(orion_mil_function_name(candidate), source->function) != 0) continue;
-        code->procedure = (uint32_t)i;
-        f = candidate;
-    }
-    if (status == ORION_OK && f == NULL) {
-        ORN_ERROR(diag, MIL_FUNCTION, source->function, "the program has no function '%s'",
-                  source->function);
-        status = ORION_ERROR_NOT_FOUND;
-    }
-    if (status == ORION_OK) status = declare_all(code, f, diag);
-    orion_mil_program_destroy(&program);
-    return status;
-}
-
-void objc_ports_free(objc_code *code) {
-    const orion_allocator *a = &code->device->allocator;
-    ane_code *c = &code->code;
-    for (size_t i = 0; i < c->port_count; i++) {
-        if (c->ports != NULL) orn_strfree(a, (char *)(uintptr_t)c->ports[i].name);
-        if (code->symbols != NULL) orn_strfree(a, code->symbols[i]);
-    }
-    orn_free(a, c->ports, c->port_count * sizeof *c->ports);
-    orn_free(a, code->symbols, c->port_count * sizeof *code->symbols);
-    orn_free(a, code->indices, c->port_count * sizeof *code->indices);
-}
 
 /* ---- layout ---- */
 
@@ -240,7 +154,7 @@ static uint32_t alphabetical_index(const objc_code *code, size_t port) {
     size_t end = port < c->input_count ? c->input_count : c->port_count;
     uint32_t before = 0;
     for (size_t i = first; i < end; i++) {
-        before += strcmp(code->symbols[i], code->symbols[port]) < 0;
+        before += strcmp(code->symbols.names[i], code->symbols.names[port]) < 0;
     }
     return before;
 }
@@ -252,16 +166,16 @@ static orion_status order(objc_code *code, objc_id description, orion_diag *diag
     static const char *const index_arrays[] = {"ANEFModelInputSymbolIndexArray",
                                                "ANEFModelOutputSymbolIndexArray"};
     objc_id procedure = find_numbered(s, objc_value_of(s, description, "ANEFModelProcedures"),
-                                      "ANEFModelProcedureID", code->procedure);
+                                      "ANEFModelProcedureID", code->symbols.procedure);
     for (size_t i = 0; i < code->code.port_count; i++) {
         uint32_t side = code->code.ports[i].is_output;
         objc_id symbols = objc_value_of(s, description, arrays[side]);
         objc_id allowed = objc_value_of(s, procedure, index_arrays[side]);
         if (symbols == NULL) {
             code->indices[i] = alphabetical_index(code, i);
-        } else if (!find_symbol(s, symbols, allowed, code->symbols[i], &code->indices[i])) {
-            ORN_ERROR(diag, ANE_LAYOUT, code->symbols[i],
-                      "the compiled program does not list the symbol '%s'", code->symbols[i]);
+        } else if (!find_symbol(s, symbols, allowed, code->symbols.names[i], &code->indices[i])) {
+            ORN_ERROR(diag, ANE_LAYOUT, code->symbols.names[i],
+                      "the compiled program does not list the symbol '%s'", code->symbols.names[i]);
             return ORION_ERROR_DEVICE;
         }
     }
@@ -271,6 +185,9 @@ static orion_status order(objc_code *code, objc_id description, orion_diag *diag
 orion_status objc_ports_lay_out(objc_code *code, const char *function, orion_diag *diag) {
     const objc_system *s = &code->device->system;
     objc_id attributes = NULL;
+    code->indices =
+        orn_zalloc(&code->device->allocator, code->code.port_count * sizeof *code->indices);
+    if (code->indices == NULL) return ORION_ERROR_NO_MEMORY;
     if (s->selectors[OBJC_SEND_model_attributes] != NULL) {
         attributes = OBJC_CALL(s, model_attributes, code->model, objc_id, (objc_id, objc_sel));
     }
@@ -278,16 +195,16 @@ orion_status objc_ports_lay_out(objc_code *code, const char *function, orion_dia
     uint64_t id;
     objc_id ids = objc_value_of(s, description, "kANEFModelProcedureNameToIDMapKey");
     if (objc_number_of(s, objc_value_of(s, ids, function), &id) && id <= UINT32_MAX) {
-        code->procedure = (uint32_t)id;
+        code->symbols.procedure = (uint32_t)id;
     }
     objc_id lists =
-        objc_item_of(s, objc_value_of(s, attributes, "NetworkStatusList"), code->procedure);
+        objc_item_of(s, objc_value_of(s, attributes, "NetworkStatusList"), code->symbols.procedure);
     objc_id inputs = objc_value_of(s, lists, "LiveInputList");
     objc_id outputs = objc_value_of(s, lists, "LiveOutputList");
     for (size_t i = 0; i < code->code.port_count; i++) {
         orion_ane_port *port = &code->code.ports[i];
         objc_id list = port->is_output ? outputs : inputs;
-        objc_id entry = find_entry(s, list, code->symbols[i]);
+        objc_id entry = find_entry(s, list, code->symbols.names[i]);
         if (entry == NULL && objc_count_of(s, list) > 0) return bad_layout(port, diag);
         TRY(lay_out(s, entry, port, diag));
     }

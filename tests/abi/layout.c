@@ -338,6 +338,7 @@ AT(orion_mil_raise_options, reserved, 8);
 NUMBER(ORION_ANE_BACKEND_AUTO, 0);
 NUMBER(ORION_ANE_BACKEND_CPU, 1);
 NUMBER(ORION_ANE_BACKEND_ANE_OBJC, 2);
+NUMBER(ORION_ANE_BACKEND_ANE_E5RT, 3);
 
 SIZE(orion_ane_device_options, 40);
 AT(orion_ane_device_options, size, 0);

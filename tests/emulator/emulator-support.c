@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What tests share that drive the `ane-objc` back end against the emulator. */
+/* What tests share that drive the back ends of the Neural Engine against the emulator. */
 #include "emulator-support.h"
 
 #include <dlfcn.h>
@@ -46,12 +46,21 @@ orion_emulator_counters emulator_counters(void) {
     return counters;
 }
 
+static orion_ane_backend wanted_backend(void) {
+    orion_ane_backend backend = ORION_ANE_BACKEND_ANE_OBJC;
+    const char *name = getenv("ORION_TEST_BACKEND");
+    if (name != NULL) {
+        assert_int_equal(orion_ane_backend_from_name(name, NULL, &backend), ORION_OK);
+    }
+    return backend;
+}
+
 bench bench_open(const char *settings) {
     bench b;
     emulator_reset();
     emulator_configure(settings);
     assert_int_equal(orion_diag_create(NULL, &b.diag), ORION_OK);
-    b.device = ane_open(ORION_ANE_BACKEND_ANE_OBJC, 1);
+    b.device = ane_open(wanted_backend(), 1);
     return b;
 }
 

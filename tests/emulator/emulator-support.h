@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What tests share that drive the `ane-objc` back end against the emulator. */
+/* What tests share that drive the back ends of the Neural Engine against the emulator. */
 #ifndef EMULATOR_SUPPORT_H
 #define EMULATOR_SUPPORT_H
 
@@ -15,7 +15,8 @@ void emulator_configure(const char *settings); /* asserts that it is right */
 const char *emulator_complaint(const char *settings);
 orion_emulator_counters emulator_counters(void);
 
-/* A device, and diagnostics for what is done with it. The emulator is reset first. */
+/* A device, and diagnostics for what is done with it. The emulator is reset first. The back end is
+ * the one that $ORION_TEST_BACKEND names, else `ane-objc`. */
 typedef struct bench {
     orion_ane_device *device;
     orion_diag *diag;

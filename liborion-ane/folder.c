@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The folder of a model: its text and weights must be there, under the names that the text uses,
- * before the compiler is called. The framework finds it by the model's identifier and removes it
- * when the model is unloaded.
+ * before a compiler of Apple's is called.
  */
-#if defined(__linux__)
-#define _POSIX_C_SOURCE 200809L /* O_CLOEXEC */
+#define _XOPEN_SOURCE 700 /* mkdtemp, nftw */
+#if defined(__APPLE__)
+#define _DARWIN_C_SOURCE /* the system's folder for temporary files */
 #endif
-#include "objc.h"
+#include "folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,24 +69,52 @@ static orion_status write_one(const char *folder, const char *name, const void *
     return status;
 }
 
-orion_status objc_folder_write(const objc_system *s, const char *path,
-                               const orion_ane_source *source, const orion_allocator *a,
-                               orion_diag *diag) {
+orion_status ane_folder_write(const char *path, const orion_ane_source *source,
+                              const orion_allocator *a, orion_diag *diag) {
     orion_status status = write_one(path, "model.mil", source->text, source->length, a, diag);
     for (size_t i = 0; i < orion_mil_weights_count(source->weights) && status == ORION_OK; i++) {
         const orion_blob *blob = orion_mil_weights_get(source->weights, i);
         status = write_one(path, orion_mil_weights_path(source->weights, i), orion_blob_data(blob),
                            orion_blob_size(blob), a, diag);
     }
-    if (status != ORION_OK) objc_folder_remove(s, path);
+    if (status != ORION_OK) ane_folder_remove(path);
     return status;
 }
 
-void objc_folder_remove(const objc_system *s, const char *path) {
-    objc_id class = (objc_id)s->classes[OBJC_NSFileManager];
-    objc_id files = OBJC_CALL(s, files, class, objc_id, (objc_id, objc_sel));
-    objc_id where = objc_string(s, path);
-    if (where == NULL) return;
-    (void)OBJC_CALL(s, files_remove, files, objc_bool, (objc_id, objc_sel, objc_id, objc_id *),
-                    where, NULL);
+static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *place) {
+    (void)st;
+    (void)place;
+    (void)(kind == FTW_DP ? rmdir(path) : unlink(path));
+    return 0;
+}
+
+void ane_folder_remove(const char *path) {
+    enum { DESCRIPTORS = 8 };
+    (void)nftw(path, remove_entry, DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Where the system wants temporary files; ends with a slash. */
+static void temporary_folder(char path[PATH_MAX]) {
+#if defined(__APPLE__)
+    size_t size = confstr(_CS_DARWIN_USER_TEMP_DIR, path, PATH_MAX);
+    if (size > 1 && size <= PATH_MAX) return;
+#endif
+    memcpy(path, P_tmpdir "/", sizeof P_tmpdir "/");
+}
+
+orion_status ane_folder_make(const orion_allocator *a, orion_diag *diag, char **out_path) {
+    char root[PATH_MAX];
+    orn_text path;
+    temporary_folder(root);
+    orn_text_init(&path, a);
+    orn_text_printf(&path, "%sorion-XXXXXX", root);
+    orion_status status = orn_text_status(&path);
+    if (status == ORION_OK && mkdtemp(path.data) == NULL) status = fail(diag, path.data);
+    if (status == ORION_OK) {
+        *out_path = orn_alloc(a, path.size + 1);
+        if (*out_path == NULL) status = ORION_ERROR_NO_MEMORY;
+    }
+    if (status == ORION_OK) memcpy(*out_path, path.data, path.size + 1);
+    orn_text_free(&path);
+    return status;
 }
