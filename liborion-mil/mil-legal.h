@@ -79,6 +79,11 @@ static inline bool mil_is_integer(uint32_t dtype) {
     return dtype == ORION_IR_I32 || dtype == ORION_IR_U16 || dtype == ORION_IR_U8 ||
            dtype == ORION_IR_I8;
 }
+/* What makes a pass over a device worth while. */
+static inline bool mil_is_product(const orion_ir_node *n) {
+    orion_ir_op op = orion_ir_node_op(n);
+    return op == ORION_IR_OP_matmul || op == ORION_IR_OP_conv || op == ORION_IR_OP_conv_transpose;
+}
 static inline bool mil_is_const_node(const orion_ir_node *n) {
     return n != NULL && orion_ir_node_op(n) == ORION_IR_OP_const;
 }
@@ -147,8 +152,8 @@ typedef struct mil_pass {
                         const mil_side_options *options, const orion_allocator *allocator,
                         orion_diag *diag, orion_ir_graph **out, bool *changed);
 } mil_pass;
-extern const mil_pass mil_pass_expand, mil_pass_limits, mil_pass_concat, mil_pass_rsqrt,
-    mil_pass_truth, mil_pass_slice, mil_pass_pad, mil_pass_mask, mil_pass_half;
+extern const mil_pass mil_pass_expand, mil_pass_limits, mil_pass_conv, mil_pass_concat,
+    mil_pass_rsqrt, mil_pass_truth, mil_pass_slice, mil_pass_pad, mil_pass_mask, mil_pass_half;
 /* All passes but half. */
 orion_status mil_legalize_ops(const orion_ir_graph *graph, const orion_mil_target *target,
                               const mil_side_options *options, const orion_allocator *allocator,

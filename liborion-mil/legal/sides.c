@@ -125,8 +125,7 @@ static uint8_t marks_from_operands(const finder *f, const orion_ir_node *n) {
     uint8_t marks = makes_activations(f, n) ? 0 : all & MARK_INTEGERS_ONLY;
     if (mil_is_const_node(n)) return MARK_INTEGERS_ONLY | MARK_WEIGHT;
     if (is_moved(n)) marks |= all & MARK_WEIGHT;
-    if (orion_ir_node_op(n) != ORION_IR_OP_matmul && (any & (MARK_TARGET | MARK_LOSS)) != 0)
-        marks |= MARK_LOSS;
+    if (!mil_is_product(n) && (any & (MARK_TARGET | MARK_LOSS)) != 0) marks |= MARK_LOSS;
     return marks;
 }
 
@@ -186,8 +185,8 @@ static bool is_weight_gradient(const finder *f, const orion_ir_node *n) {
 }
 
 static bool only_feeds_host(const finder *f, const orion_ir_node *n) {
-    return orion_ir_node_op(n) != ORION_IR_OP_matmul &&
-           !any_marked(f, n, MARK_ON_DEVICE | MARK_OUTPUT) && all_marked(f, n, MARK_ON_HOST);
+    return !mil_is_product(n) && !any_marked(f, n, MARK_ON_DEVICE | MARK_OUTPUT) &&
+           all_marked(f, n, MARK_ON_HOST);
 }
 
 static void walk_up(finder *f, const orion_ir_node *const *nodes, size_t count) {
