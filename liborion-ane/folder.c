@@ -3,9 +3,8 @@
  * The folder of a model: its text and weights must be there, under the names that the text uses,
  * before a compiler of Apple's is called.
  */
+#if !defined(__APPLE__)
 #define _XOPEN_SOURCE 700 /* mkdtemp, nftw */
-#if defined(__APPLE__)
-#define _DARWIN_C_SOURCE /* the system's folder for temporary files */
 #endif
 #include "folder.h"
 
