@@ -94,6 +94,7 @@ int main() {
     (void)sized<orion_mil_lower_options>();
     (void)sized<orion_mil_raise_options>();
     (void)sized<orion_mil_partition_options>();
+    (void)sized<orion_mil_place_options>();
     (void)sized<orion_ane_source>();
     (void)sized<orion_train_generator_options>();
     (void)sized<orion_train_generate_options>();
