@@ -33,14 +33,12 @@ struct ane_entry {
 typedef struct ane_cache {
     pthread_mutex_t lock;
     ane_entry *newest, *oldest;
-    const ane_backend *backend;
     orion_allocator allocator;
     uint64_t hits, misses, evictions;
     size_t count, limit;
 } ane_cache;
 
-orion_status ane_cache_create(const orion_allocator *a, const ane_backend *backend, size_t limit,
-                              ane_cache **out_cache);
+orion_status ane_cache_create(const orion_allocator *a, size_t limit, ane_cache **out_cache);
 /* No entry may be used any more. */
 void ane_cache_destroy(ane_cache *cache);
 /* A counted reference to the entry, or NULL; counts a hit or a miss. */
@@ -60,7 +58,8 @@ void ane_cache_get_stats(ane_cache *cache, orion_ane_cache_stats *out);
 struct orion_ane_device {
     ane_host host;
     const ane_backend *backend;
-    void *state; /* the back end's */
+    void *state;      /* the back end's */
+    void *host_state; /* the CPU's, for what the device leaves to it; NULL on the CPU itself */
     ane_cache *cache;
     ane_surfaces *surfaces; /* what tensors are made of; NULL: ordinary memory */
     atomic_size_t refs;
@@ -93,6 +92,16 @@ typedef struct ane_symbols {
 orion_status ane_declare(const orion_allocator *a, const orion_ane_source *source, orion_diag *diag,
                          ane_code *code, ane_symbols *symbols);
 void ane_declared_free(const orion_allocator *a, ane_code *code, ane_symbols *symbols);
+
+/* A graph lowered to text, and what holds it. */
+typedef struct ane_source_text {
+    orion_ane_source source;
+    orion_buffer *text;
+    orion_mil_weights *weights;
+} ane_source_text;
+orion_status ane_lower(const orion_ir_graph *graph, const orion_mil_lower_options *options,
+                       const orion_allocator *a, orion_diag *diag, ane_source_text *out);
+void ane_source_free(ane_source_text *source);
 
 /* ---- tensor-memory.c ---- */
 

@@ -54,6 +54,7 @@ static orion_status cpu_compile(void *device, const orion_ane_source *source, or
         return status;
     }
     TRY(cpu_plan_create(d, graph, diag, &plan));
+    plan->code.backend = &ane_backend_cpu;
     *out_code = &plan->code;
     return ORION_OK;
 }

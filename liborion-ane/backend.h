@@ -17,7 +17,8 @@
 /* A compiled program, as far as the public files look into it. Back ends embed it as their first
  * member and fill it in `compile`; all of it lives until `release`. */
 typedef struct ane_code {
-    orion_ane_port *ports; /* inputs first, each in the program's order */
+    const struct ane_backend *backend; /* whose functions its runs have */
+    orion_ane_port *ports;             /* inputs first, each in the program's order */
     size_t port_count, input_count;
     orion_ane_program_stats stats;
 } ane_code;
@@ -47,6 +48,9 @@ typedef struct ane_backend {
     /* ANE_REACH_OWN: memory for a tensor, zeroed; the object becomes ane_memory.surface. */
     orion_status (*alloc)(void *device, size_t bytes, void **out_object, void **out_data);
     void (*free)(void *device, void *object);
+    /* The target of liborion-mil that graphs are cut for: what it cannot take runs on the CPU.
+     * NULL: the device takes graphs as they are. Static. */
+    const char *(*target)(const void *device);
     /* Any thread; several at the same time. `source->function` is never NULL. */
     orion_status (*compile)(void *device, const orion_ane_source *source, orion_diag *diag,
                             ane_code **out_code);

@@ -8,11 +8,10 @@
  */
 #include "ane-internal.h"
 
-orion_status ane_cache_create(const orion_allocator *a, const ane_backend *backend, size_t limit,
-                              ane_cache **out_cache) {
+orion_status ane_cache_create(const orion_allocator *a, size_t limit, ane_cache **out_cache) {
     ane_cache *cache = orn_zalloc(a, sizeof *cache);
     if (cache == NULL) return ORION_ERROR_NO_MEMORY;
-    *cache = (ane_cache){.backend = backend, .allocator = *a, .limit = limit};
+    *cache = (ane_cache){.allocator = *a, .limit = limit};
     if (pthread_mutex_init(&cache->lock, NULL) != 0) {
         orn_free(a, cache, sizeof *cache);
         return ORION_ERROR_NO_MEMORY;
@@ -42,7 +41,7 @@ static ane_entry *ref(ane_entry *e) {
 
 void ane_cache_unref(ane_cache *cache, ane_entry *e) {
     if (e == NULL || atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) != 1) return;
-    cache->backend->release(e->code);
+    e->code->backend->release(e->code);
     orn_strfree(&cache->allocator, e->function);
     orn_free(&cache->allocator, e, sizeof *e);
 }
@@ -71,7 +70,7 @@ ane_entry *ane_cache_add(ane_cache *cache, const char *identity, const char *fun
     ane_entry *e = orn_zalloc(&cache->allocator, sizeof *e);
     char *name = orn_strdup(&cache->allocator, function);
     if (e == NULL || name == NULL) {
-        cache->backend->release(code);
+        code->backend->release(code);
         orn_strfree(&cache->allocator, name);
         orn_free(&cache->allocator, e, sizeof *e);
         return NULL;

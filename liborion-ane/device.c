@@ -56,6 +56,17 @@ static orion_status open_backend(orion_ane_device *d, orion_ane_backend wanted, 
     return status;
 }
 
+/* What a device cannot do is done by the CPU beside it. */
+static orion_status open_host(orion_ane_device *d, orion_diag *diag) {
+    if (d->backend->target == NULL) return ORION_OK;
+    return ane_backend_cpu.open(&d->host, diag, &d->host_state);
+}
+
+static void close_backends(orion_ane_device *d) {
+    if (d->host_state != NULL) ane_backend_cpu.close(d->host_state);
+    d->backend->close(d->state);
+}
+
 /* Surfaces for the tensors, whatever the back end: so that devices can share them. */
 static orion_status open_surfaces(orion_ane_device *d) {
     d->surfaces = orn_zalloc(&d->host.allocator, sizeof *d->surfaces);
@@ -93,9 +104,12 @@ orion_status orion_ane_device_open(const orion_ane_device_options *options, orio
     if (status == ORION_OK) status = open_backend(d, (orion_ane_backend)o.backend, diag);
     d->host.framework = NULL;
     if (status == ORION_OK) {
-        status = ane_cache_create(
-            &a, d->backend, o.cache_entries == 0 ? CACHE_ENTRIES : o.cache_entries, &d->cache);
-        if (status != ORION_OK) d->backend->close(d->state);
+        status = open_host(d, diag);
+        if (status == ORION_OK) {
+            status = ane_cache_create(&a, o.cache_entries == 0 ? CACHE_ENTRIES : o.cache_entries,
+                                      &d->cache);
+        }
+        if (status != ORION_OK) close_backends(d);
     }
     if (status != ORION_OK) {
         close_surfaces(d);
@@ -117,7 +131,7 @@ void orion_ane_device_unref(orion_ane_device **device) {
     *device = NULL;
     if (atomic_fetch_sub_explicit(&d->refs, 1, memory_order_acq_rel) != 1) return;
     ane_cache_destroy(d->cache);
-    d->backend->close(d->state);
+    close_backends(d);
     close_surfaces(d);
     orion_allocator a = d->host.allocator;
     orn_free(&a, d, sizeof *d);

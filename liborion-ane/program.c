@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Programs: compiled once per identity, looked at through their ports and statistics. */
-#include "ane-internal.h"
+#include "mixed.h"
 
 /* A program around an entry; takes the entry, also on failure. */
 static orion_status wrap(orion_ane_device *device, ane_entry *entry,
@@ -35,30 +35,63 @@ orion_status orion_ane_program_compile(orion_ane_device *device, const orion_ane
     return wrap(device, entry, out_program);
 }
 
-orion_status orion_ane_program_compile_graph(orion_ane_device *device, const orion_ir_graph *graph,
-                                             orion_diag *diag, orion_ane_program **out_program) {
-    *out_program = NULL;
-    const orion_allocator *a = &device->host.allocator;
+void ane_source_free(ane_source_text *source) {
+    orion_buffer_destroy(&source->text);
+    orion_mil_weights_destroy(&source->weights);
+}
+
+orion_status ane_lower(const orion_ir_graph *graph, const orion_mil_lower_options *options,
+                       const orion_allocator *a, orion_diag *diag, ane_source_text *out) {
     orion_mil_program *program = NULL;
-    orion_mil_weights *weights = NULL;
-    orion_buffer *text = NULL;
-    orion_status status = orion_mil_lower(graph, NULL, a, diag, &program, &weights);
-    if (status == ORION_OK) status = orion_buffer_create(a, &text);
+    *out = (ane_source_text){.text = NULL};
+    orion_status status = orion_mil_lower(graph, options, a, diag, &program, &out->weights);
+    if (status == ORION_OK) status = orion_buffer_create(a, &out->text);
     if (status == ORION_OK) {
-        orion_writer writer = orion_buffer_writer(text);
+        orion_writer writer = orion_buffer_writer(out->text);
         status = orion_mil_print(program, NULL, &writer);
     }
     orion_mil_program_destroy(&program);
-    if (status == ORION_OK) {
-        orion_ane_source source = {.size = sizeof source,
-                                   .text = orion_buffer_data(text),
-                                   .length = orion_buffer_size(text),
-                                   .name = orion_ir_graph_name(graph),
-                                   .weights = weights};
-        status = orion_ane_program_compile(device, &source, diag, out_program);
+    if (status != ORION_OK) {
+        ane_source_free(out);
+        return status;
     }
-    orion_buffer_destroy(&text);
-    orion_mil_weights_destroy(&weights);
+    out->source = (orion_ane_source){.size = sizeof out->source,
+                                     .text = orion_buffer_data(out->text),
+                                     .length = orion_buffer_size(out->text),
+                                     .name = orion_ir_graph_name(graph),
+                                     .weights = out->weights,
+                                     .function = "main"};
+    return ORION_OK;
+}
+
+/* A graph for a device that needs the CPU beside it. It is known by what the CPU alone would be
+ * given, under a name that no function has. */
+static orion_status compile_mixed(orion_ane_device *device, const orion_ir_graph *graph,
+                                  const orion_ane_source *source, orion_diag *diag,
+                                  orion_ane_program **out_program) {
+    static const char function[] = "(graph)";
+    char identity[ORION_MIL_IDENTITY_BYTES];
+    orion_mil_identity(source->text, source->length, source->weights, NULL, 0, identity);
+    ane_entry *entry = ane_cache_find(device->cache, identity, function);
+    if (entry == NULL) {
+        ane_code *code;
+        const char *target = device->backend->target(device->state);
+        TRY(ane_mixed_compile(device, graph, target, diag, &code));
+        entry = ane_cache_add(device->cache, identity, function, code);
+        if (entry == NULL) return ORION_ERROR_NO_MEMORY;
+    }
+    return wrap(device, entry, out_program);
+}
+
+orion_status orion_ane_program_compile_graph(orion_ane_device *device, const orion_ir_graph *graph,
+                                             orion_diag *diag, orion_ane_program **out_program) {
+    *out_program = NULL;
+    ane_source_text text;
+    TRY(ane_lower(graph, NULL, &device->host.allocator, diag, &text));
+    orion_status status = device->backend->target == NULL
+                              ? orion_ane_program_compile(device, &text.source, diag, out_program)
+                              : compile_mixed(device, graph, &text.source, diag, out_program);
+    ane_source_free(&text);
     return status;
 }
 

@@ -11,7 +11,7 @@ orion_status orion_ane_run_create(orion_ane_program *program, orion_ane_run **ou
     run->tensors = orn_zalloc(a, code->port_count * sizeof *run->tensors);
     orion_status status = run->tensors == NULL ? ORION_ERROR_NO_MEMORY : ORION_OK;
     if (status == ORION_OK) {
-        status = program->device->backend->prepare(program->entry->code, &run->state);
+        status = program->entry->code->backend->prepare(program->entry->code, &run->state);
     }
     if (status != ORION_OK) {
         orn_free(a, run->tensors, code->port_count * sizeof *run->tensors);
@@ -30,7 +30,7 @@ void orion_ane_run_destroy(orion_ane_run **run) {
     orion_ane_program *program = r->program;
     const orion_allocator *a = &program->device->host.allocator;
     size_t count = program->entry->code->port_count;
-    program->device->backend->dispose(r->state);
+    program->entry->code->backend->dispose(r->state);
     for (size_t i = 0; i < count; i++) orion_ane_tensor_unref(&r->tensors[i]);
     orn_free(a, r->tensors, count * sizeof *r->tensors);
     orn_free(a, r, sizeof *r);
@@ -92,7 +92,7 @@ orion_status orion_ane_run_bind(orion_ane_run *run, const char *port, orion_ane_
         orion_ane_tensor *old = run->tensors[i];
         run->tensors[i] = orion_ane_tensor_ref(tensor);
         orion_ane_tensor_unref(&old);
-        run->program->device->backend->bind(run->state, i, tensor);
+        code->backend->bind(run->state, i, tensor);
     }
     run->checked = false;
     return ORION_OK;
@@ -133,5 +133,5 @@ orion_status orion_ane_run_execute(orion_ane_run *run, orion_diag *diag) {
                   code->ports[i].name);
         return ORION_ERROR_INVALID_STATE;
     }
-    return run->program->device->backend->execute(run->state, diag);
+    return code->backend->execute(run->state, diag);
 }

@@ -274,6 +274,9 @@ static void count_work(const orion_ir_graph *graph, emu_procedure *p) {
             orion_ir_type x = orion_ir_value_type(graph, orion_ir_node_input(n, 0));
             bool turned = op == ORION_IR_OP_matmul && orion_ir_node_int(n, "transpose_x") != 0;
             p->flops += 2 * elements * (double)x.dims[x.rank - 1 - (turned ? 1 : 0)];
+        } else if (op == ORION_IR_OP_conv) {
+            orion_ir_type w = orion_ir_value_type(graph, orion_ir_node_input(n, 1));
+            p->flops += 2 * elements * (double)(orion_ir_type_elements(&w) / w.dims[0]);
         } else {
             p->flops += elements;
         }

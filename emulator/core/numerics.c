@@ -63,7 +63,8 @@ static orion_ir_value flush(rewrite *w, orion_ir_value v) {
 }
 
 static bool is_product(orion_ir_op op) {
-    return op == ORION_IR_OP_matmul || op == ORION_IR_OP_linear || op == ORION_IR_OP_attention;
+    return op == ORION_IR_OP_matmul || op == ORION_IR_OP_linear || op == ORION_IR_OP_conv ||
+           op == ORION_IR_OP_conv_transpose || op == ORION_IR_OP_attention;
 }
 
 /* Does the slice begin inside a row? */

@@ -134,8 +134,12 @@ ORION_API ORION_MUST_CHECK orion_status orion_ane_program_compile(orion_ane_devi
                                                                   const orion_ane_source *source,
                                                                   orion_diag *ORION_NULLABLE diag,
                                                                   orion_ane_program **out_program);
-/** Lower a graph to MIL text and weights for the device, then orion_ane_program_compile: the one
- * path, in one call. */
+/**
+ * Lower a graph to MIL text and weights for the device, then orion_ane_program_compile: the one
+ * path, in one call. For a Neural Engine the graph is cut first (orion_mil_partition): what it
+ * cannot take runs on the CPU, in the graph's own types, and what it takes in fp16. Ports are the
+ * graph's and packed. Returns as orion_ane_program_compile.
+ */
 ORION_API ORION_MUST_CHECK orion_status
 orion_ane_program_compile_graph(orion_ane_device *device, const orion_ir_graph *graph,
                                 orion_diag *ORION_NULLABLE diag, orion_ane_program **out_program);

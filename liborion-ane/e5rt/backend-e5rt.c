@@ -108,6 +108,13 @@ static void e5_free(void *device, void *object) {
     (void)((const e5_device *)device)->api.buffer_object_release(&object);
 }
 
+/* The interface does not tell which chip there is: graphs are cut for the one that most is known
+ * of. */
+static const char *e5_target(const void *device) {
+    (void)device;
+    return "h16";
+}
+
 /* ---- compiling ---- */
 
 void e5_code_release(e5_code *code) {
@@ -165,6 +172,7 @@ orion_status e5_compile_source(e5_device *d, const orion_ane_source *source, e5_
     e5_code *code = orn_zalloc(&d->allocator, sizeof *code);
     if (code == NULL) return ORION_ERROR_NO_MEMORY;
     code->device = d;
+    code->code.backend = &ane_backend_e5rt;
     orion_status status = ane_declare(&d->allocator, source, diag, &code->code, &code->symbols);
     if (status == ORION_OK) e5_ports_lay_out(&code->code, layout);
     if (status == ORION_OK) status = compile_files(code, source, diag);
@@ -297,6 +305,7 @@ const ane_backend ane_backend_e5rt = {.id = ORION_ANE_BACKEND_ANE_E5RT,
                                       .close = e5_close,
                                       .alloc = e5_alloc,
                                       .free = e5_free,
+                                      .target = e5_target,
                                       .compile = e5_compile,
                                       .release = e5_release,
                                       .prepare = e5_prepare,

@@ -22,6 +22,24 @@ static void close_device(void *device) {
     orn_free(&a, d, sizeof *d);
 }
 
+/* The family of a chip is the beginning of its architecture: "h16g" is of h16. What is not known is
+ * taken to be the one that most is known of. */
+static const char *target(const void *device) {
+    const objc_device *d = device;
+    const objc_system *s = &d->system;
+    const char *name, *found = "h16";
+    if (s->selectors[OBJC_SEND_architecture] == NULL) return found;
+    objc_id pool = objc_pool_push(s);
+    objc_id info = (objc_id)s->classes[OBJC__ANEDeviceInfo];
+    const char *architecture =
+        objc_text_of(s, OBJC_CALL(s, architecture, info, objc_id, (objc_id, objc_sel)));
+    for (size_t i = 0; (name = orion_mil_target_builtin(i)) != NULL; i++) {
+        if (name[0] == 'h' && strncmp(architecture, name, strlen(name)) == 0) found = name;
+    }
+    objc_pool_pop(s, pool);
+    return found;
+}
+
 /* ---- programs ---- */
 
 static void release(ane_code *base) {
@@ -41,6 +59,7 @@ static orion_status compile(void *device, const orion_ane_source *source, orion_
     objc_code *code = orn_zalloc(&d->allocator, sizeof *code);
     if (code == NULL) return ORION_ERROR_NO_MEMORY;
     code->device = d;
+    code->code.backend = &ane_backend_objc;
     objc_id pool = objc_pool_push(&d->system);
     orion_status status = ane_declare(&d->allocator, source, diag, &code->code, &code->symbols);
     if (status == ORION_OK) status = objc_model_create(code, source, diag);
@@ -157,6 +176,7 @@ const ane_backend ane_backend_objc = {.id = ORION_ANE_BACKEND_ANE_OBJC,
                                       .name = "ane-objc",
                                       .open = open_device,
                                       .close = close_device,
+                                      .target = target,
                                       .compile = compile,
                                       .release = release,
                                       .prepare = prepare,

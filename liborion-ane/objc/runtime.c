@@ -9,12 +9,16 @@ static const char *const paths[] = {
     "/System/Library/Frameworks/Foundation.framework/Foundation",
 };
 
-static const char *const class_names[] = {
-#define OBJC_CLASS(name) #name,
+static const struct class_row {
+    const char *name;
+    bool optional;
+} class_rows[] = {
+#define OBJC_CLASS(name)          {#name, false},
+#define OBJC_OPTIONAL_CLASS(name) {#name, true},
 #include "classes.def"
 };
 
-enum kind { CLASS, INSTANCE, OPTIONAL };
+enum kind { CLASS, INSTANCE, OPTIONAL, OPTIONAL_CLASS };
 
 static const struct message {
     const char *selector;
@@ -52,8 +56,9 @@ static orion_status find_functions(objc_system *s, orion_diag *diag) {
 
 static orion_status find_classes(objc_system *s, orion_diag *diag) {
     for (size_t i = 0; i < OBJC_CLASSES; i++) {
-        s->classes[i] = s->get_class(class_names[i]);
-        if (s->classes[i] == NULL) return missing(diag, "class", class_names[i]);
+        s->classes[i] = s->get_class(class_rows[i].name);
+        if (s->classes[i] != NULL || class_rows[i].optional) continue;
+        return missing(diag, "class", class_rows[i].name);
     }
     return ORION_OK;
 }
@@ -61,14 +66,16 @@ static orion_status find_classes(objc_system *s, orion_diag *diag) {
 static orion_status find_messages(objc_system *s, orion_diag *diag) {
     for (size_t i = 0; i < OBJC_MESSAGES; i++) {
         const struct message *m = &messages[i];
-        const char *class = class_names[m->class];
-        objc_class answerer = m->kind == CLASS ? s->get_metaclass(class) : s->classes[m->class];
+        const char *class = class_rows[m->class].name;
+        bool of_class = m->kind == CLASS || m->kind == OPTIONAL_CLASS;
+        objc_class answerer = s->classes[m->class];
+        if (answerer != NULL && of_class) answerer = s->get_metaclass(class);
         s->selectors[i] = s->register_name(m->selector);
-        if (s->responds(answerer, s->selectors[i])) continue;
+        if (answerer != NULL && s->responds(answerer, s->selectors[i])) continue;
         s->selectors[i] = NULL;
-        if (m->kind != OPTIONAL) {
+        if (m->kind == CLASS || m->kind == INSTANCE) {
             ORN_ERROR(diag, ANE_FRAMEWORK, m->selector, "class %s does not answer %c%s", class,
-                      m->kind == CLASS ? '+' : '-', m->selector);
+                      of_class ? '+' : '-', m->selector);
             return ORION_ERROR_UNSUPPORTED;
         }
     }

@@ -97,9 +97,23 @@ static bool touches(const finder *f, const orion_ir_node *n,
     return false;
 }
 
+/* Rule X-10: a conv whose weight is computed crashes the compiler unless it has one image and no
+ * gaps in its window. */
+static bool breaks_service(const finder *f, const orion_ir_node *n) {
+    if (orion_ir_node_op(n) != ORION_IR_OP_conv || is_constant(f, orion_ir_node_input(n, 1))) {
+        return false;
+    }
+    size_t count;
+    const int64_t *dilation = orion_ir_node_ints(n, "dilation", &count);
+    bool gaps = false;
+    for (size_t i = 0; i < count; i++) gaps |= dilation[i] != 1;
+    return gaps || orion_ir_value_type(f->g, orion_ir_node_input(n, 0)).dims[0] != 1;
+}
+
 static bool is_refused(const finder *f, const orion_ir_node *n) {
     const char *hint, *name = mil_op_name(orion_ir_node_op(n), &hint);
-    return name == NULL || strncmp(name, "orion_", 6) == 0 || mil_refuses(f->target, name);
+    return name == NULL || strncmp(name, "orion_", 6) == 0 || mil_refuses(f->target, name) ||
+           breaks_service(f, n);
 }
 
 /* ---- down: what operands decide ---- */

@@ -137,10 +137,11 @@ static void run_case(const conformance_family *family, const op_case *c, orion_a
     orion_ir_graph_destroy(&one);
 }
 
-void family_run(const conformance_family *family, orion_ane_device *device) {
+void family_run(const conformance_family *family, orion_ane_device *device, bool half) {
     static const orion_ir_dtype dtypes[] = {ORION_IR_F32, ORION_IR_F16, ORION_IR_BF16};
     for (size_t i = 0; i < family->count; i++) {
         for (size_t d = 0; d < ORN_COUNT(dtypes); d++) {
+            if (half && dtypes[d] != ORION_IR_F16) continue;
             for (int s = 0; s < SURROUNDINGS; s++) {
                 run_case(family, &family->cases[i], device, dtypes[d], (surrounding)s);
             }

@@ -26,7 +26,7 @@ extern const conformance_family family_attention, family_elementwise, family_ind
 
 /* Names of all ops of a table are found here; the suite fails if one is in none. */
 bool family_covers(const conformance_family *family, const char *op);
-/* Run all rows of a family on a device. */
-void family_run(const conformance_family *family, orion_ane_device *device);
+/* Run all rows of a family on a device. One that computes in f16 is given f16 graphs. */
+void family_run(const conformance_family *family, orion_ane_device *device, bool half);
 
 #endif

@@ -3,7 +3,15 @@
 #include "conformance.h"
 
 /* A new back end is a row here. */
-static const orion_ane_backend backends[] = {ORION_ANE_BACKEND_CPU};
+static const struct backend_row {
+    orion_ane_backend backend;
+    bool half;     /* computes in f16 whatever the graph says */
+    bool emulated; /* only where there is an emulator */
+} backends[] = {
+    {ORION_ANE_BACKEND_CPU, false, false},
+    {ORION_ANE_BACKEND_ANE_OBJC, true, true},
+    {ORION_ANE_BACKEND_ANE_E5RT, true, true},
+};
 
 /* The rows that the tests of decompositions and gradients use, too. */
 static const conformance_family family_shared = {
@@ -28,9 +36,10 @@ static void test_complete(void **state) {
 static void test_family(void **state) {
     const conformance_family *family = *state;
     for (size_t i = 0; i < ORN_COUNT(backends); i++) {
+        if (backends[i].emulated && getenv("ORION_TEST_EMULATOR") == NULL) continue;
         for (uint32_t threads = 1; threads <= 2; threads++) {
-            orion_ane_device *device = ane_open(backends[i], threads);
-            family_run(family, device);
+            orion_ane_device *device = ane_open(backends[i].backend, threads);
+            family_run(family, device, backends[i].half);
             orion_ane_device_unref(&device);
         }
     }
