@@ -16,6 +16,7 @@ typedef struct mil_raised {
     bool wanted;                    /* a const that is some op's operand */
     bool used;
     bool refused;          /* by a statement that was; what depends on it is skipped in silence */
+    bool written;          /* a state whose value is not the input's any more */
     bool folded;           /* asked for as a constant; if it is one, `literal` is set */
     orion_ir_value hidden; /* while its user is folded */
 } mil_raised;
@@ -161,6 +162,10 @@ orion_ir_value mil_apply(mil_raiser *r, const char *name, const orion_ir_value *
 
 /* ---- raise-reduce.c: MIL_REDUCE ---- */
 mil_raise_fn mil_raise_reduction;
+
+/* ---- raise-state.c ---- */
+/* T of state<T>; NULL for any other type. */
+const orion_mil_type *mil_state_type(const orion_mil_type *type);
 
 /* ---- raise-table.c ---- */
 typedef struct mil_raise_op {

@@ -6,7 +6,7 @@
  *   program  := "program" "(" VERSION ")" [ attrs ] "{" { func } "}"
  *   func     := "func" IDENT [ "<" IDENT ">" ] "(" [ port { "," port } ] ")" [ attrs ]
  *               "{" { stmt } "}" "->" "(" [ IDENT { "," IDENT } ] ")" ";"
- *   stmt     := port { "," port } "=" IDENT [ "<" IDENT ">" ]
+ *   stmt     := [ port { "," port } "=" ] IDENT [ "<" IDENT ">" ]
  *               "(" [ bind { "," bind } ] ")" [ attrs ] ";"
  *   port     := type IDENT
  *   attrs    := "[" [ bind { "," bind } ] "]"
@@ -455,10 +455,12 @@ static bool parse_port(parser *p) {
     return parse_type(p, &port.type) && ident(p, "a name", &port.name) && PUSH(p, ports, port);
 }
 
-static bool parse_statement(parser *p, orion_mil_statement *s) {
-    size_t mark = p->ports.count, n = 0;
-    s->line = p->lex.tok.line;
-    s->column = p->lex.tok.column;
+/* [ port { "," port } "=" ] in front of an op */
+static bool parse_results(parser *p, orion_mil_statement *s) {
+    size_t mark = p->ports.count;
+    if (p->lex.tok.kind == MIL_TOKEN_IDENT && peek(p) == '(') {
+        return POP(p, ports, mark, s->results);
+    }
     while (!is(p, '=')) {
         if (p->ports.count != mark && !is(p, ',')) return expected(p, "'='");
         if (p->ports.count != mark) next(p);
@@ -467,7 +469,14 @@ static bool parse_statement(parser *p, orion_mil_statement *s) {
     if (p->ports.count == mark) return expected(p, "a type");
     next(p);
     s->result_count = (uint32_t)(p->ports.count - mark);
-    if (!POP(p, ports, mark, s->results)) return false;
+    return POP(p, ports, mark, s->results);
+}
+
+static bool parse_statement(parser *p, orion_mil_statement *s) {
+    size_t n = 0;
+    s->line = p->lex.tok.line;
+    s->column = p->lex.tok.column;
+    if (!parse_results(p, s)) return false;
     if (!ident(p, "an op", &s->op) || !parse_opset(p, &s->opset) || !eat(p, '(')) return false;
     if (!parse_bindings(p, ')', &s->arguments, &n)) return false;
     s->argument_count = (uint32_t)n;

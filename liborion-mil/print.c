@@ -226,7 +226,7 @@ static void print_function(printer *p, const orion_mil_function *f) {
         const orion_mil_statement *s = &f->statements[i];
         puts_(p, "            ");
         print_ports(p, s->results, s->result_count);
-        puts_(p, " = ");
+        if (s->result_count != 0) puts_(p, " = ");
         puts_(p, s->op);
         print_opset(p, s->opset);
         puts_(p, "(");

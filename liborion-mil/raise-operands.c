@@ -21,7 +21,7 @@ orion_status mil_raise_type(const orion_mil_type *type, orion_ir_type *out) {
 }
 
 const char *mil_type_problem(const orion_mil_type *type) {
-    if (type->form == ORION_MIL_TYPE_STATE) return "a state, which the IR does not have";
+    if (mil_state_type(type) != NULL) type = mil_state_type(type);
     if (type->form != ORION_MIL_TYPE_TENSOR) return "not a tensor";
     for (uint32_t i = 0; i < type->rank; i++) {
         if (type->dims[i].symbol != NULL) return "of a shape that is not known";
@@ -152,6 +152,9 @@ static orion_status value_operand(mil_raiser *r, const orion_mil_statement *s, c
         if (x == NULL)
             return mil_refuse(r, s, ORION_MESSAGE_MIL_NAME, "'%s' is not defined", v->u.text);
         if (x->refused) return ORION_ERROR_UNSUPPORTED;
+        if (mil_state_type(x->type) != NULL)
+            return mil_refuse(r, s, ORION_MESSAGE_MIL_PARAMETER,
+                              "'%s' is a state; read_state gives its value", v->u.text);
         TRY(mil_make_raised(r, x));
         *out = x->value;
         return ORION_OK;

@@ -194,3 +194,107 @@ orion_status mil_raise_sliding_windows(mil_raiser *r, statement *s, orion_ir_val
         axis);
     return ORION_OK;
 }
+
+/* ---- slice_update: x with `update` written over a part of it ---- */
+
+/* Element i of a list that the program joins from single numbers, as [1] of i32. */
+static orion_status joined_element(mil_raiser *r, statement *s, const mil_raised *list, uint32_t i,
+                                   orion_ir_value *out) {
+    static const int64_t one[] = {1};
+    const orion_mil_value *tuple = list == NULL || list->at == NULL
+                                       ? NULL
+                                       : orion_mil_statement_find_argument(list->at, "values");
+    bool joined = tuple != NULL && strcmp(list->at->op, "concat") == 0 &&
+                  tuple->form == ORION_MIL_VALUE_TUPLE && tuple->count > i &&
+                  tuple->u.items[i].form == ORION_MIL_VALUE_NAME;
+    mil_raised *x = joined ? mil_find_name(r, tuple->u.items[i].u.text) : NULL;
+    if (x == NULL || x->refused) {
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_OP,
+                          "'begin' must be constant, or joined by concat from one number per axis");
+    }
+    TRY(mil_make_raised(r, x));
+    *out = mil_to_dtype(r, orion_ir_reshape(r->b, x->value, one, 1), ORION_IR_I32);
+    return ORION_OK;
+}
+
+/* Where the update begins on each axis, as [1] of i32, and whether that is the axis' begin. */
+static orion_status update_begins(mil_raiser *r, statement *s, const orion_ir_type *x,
+                                  orion_ir_value *begins, bool *at_first) {
+    const orion_mil_value *v = orion_mil_statement_find_argument(s, "begin");
+    mil_raised *list =
+        v != NULL && v->form == ORION_MIL_VALUE_NAME ? mil_find_name(r, v->u.text) : NULL;
+    int64_t given[ORION_IR_RANK_MAX], open[ORION_IR_RANK_MAX];
+    if (list != NULL) TRY(mil_fold(r, list));
+    bool constant = list == NULL || list->literal != NULL;
+    if (constant) TRY(mil_per_axis(r, s, "begin", false, x->rank, 0, given));
+    TRY(mil_per_axis(r, s, "begin_mask", true, x->rank, 0, open));
+    for (uint32_t i = 0; i < x->rank; i++) {
+        int32_t place = (int32_t)(constant && open[i] == 0 ? position(given[i], x->dims[i]) : 0);
+        at_first[i] = (constant || open[i] != 0) && place == 0;
+        if (constant || open[i] != 0) {
+            orion_ir_type type = orion_ir_type_make(ORION_IR_I32, 1, (const int64_t[]){1});
+            begins[i] = orion_ir_constant(r->b, type, &place, sizeof place);
+        } else if (x->rank == 1) {
+            TRY(mil_operand(r, s, "begin", false, &begins[i]));
+            begins[i] = mil_to_dtype(r, begins[i], ORION_IR_I32);
+        } else {
+            TRY(joined_element(r, s, list, i, &begins[i]));
+        }
+    }
+    return ORION_OK;
+}
+
+/* `n` of x's rows along an axis, from a computed begin. */
+static orion_status rows_from(mil_raiser *r, statement *s, orion_ir_value x, uint32_t axis,
+                              int64_t n, orion_ir_value begin, orion_ir_value *out) {
+    int32_t *list;
+    TRY(mil_new_indices(r, s, n, &list));
+    for (int64_t k = 0; k < n; k++) list[k] = (int32_t)k;
+    orion_ir_type type = orion_ir_type_make(ORION_IR_I32, 1, &n);
+    orion_ir_value steps = orion_ir_constant(r->b, type, list, (size_t)n * sizeof *list);
+    *out = mil_take(r, x, orion_ir_add(r->b, steps, begin), axis);
+    return ORION_OK;
+}
+
+/*
+ * Where the update is smaller than x on several axes, the part of x along the first of them is
+ * taken out, updated on the others, and written back. What begins at 0 and has x's extent needs
+ * nothing.
+ */
+orion_status mil_raise_slice_update(mil_raiser *r, statement *s, orion_ir_value *out) {
+    static const char *const names[] = {"x",          "update",   "begin",        "end", "stride",
+                                        "begin_mask", "end_mask", "squeeze_mask", NULL};
+    orion_ir_value x, update, begins[ORION_IR_RANK_MAX], parts[ORION_IR_RANK_MAX];
+    uint32_t axes[ORION_IR_RANK_MAX], count = 0;
+    int64_t stride[ORION_IR_RANK_MAX], squeeze[ORION_IR_RANK_MAX];
+    bool at_first[ORION_IR_RANK_MAX], marked[ORION_IR_RANK_MAX];
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, &x));
+    TRY(mil_operand(r, s, "update", false, &update));
+    orion_ir_type type = mil_raised_type(r, x), of = mil_raised_type(r, update);
+    TRY(mil_per_axis(r, s, "stride", true, type.rank, 1, stride));
+    TRY(mil_per_axis(r, s, "squeeze_mask", true, type.rank, 0, squeeze));
+    TRY(update_begins(r, s, &type, begins, at_first));
+    uint32_t squeezed = 0;
+    for (uint32_t i = 0; i < type.rank; i++) {
+        marked[i] = squeeze[i] != 0;
+        squeezed += marked[i];
+        if (stride[i] != 1)
+            return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "strides must be 1 where x is written");
+    }
+    if (of.rank + squeezed != type.rank)
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "the update does not have the rank of x");
+    update = mil_insert_axes(r, update, marked, type.rank);
+    of = mil_raised_type(r, update);
+    for (uint32_t i = 0; i < type.rank; i++) {
+        if (at_first[i] && of.dims[i] == type.dims[i]) continue;
+        uint32_t last = count == 0 ? 0 : axes[count - 1];
+        if (count != 0) TRY(rows_from(r, s, x, last, of.dims[last], begins[last], &x));
+        parts[count] = x;
+        axes[count++] = i;
+    }
+    *out = update;
+    while (count-- > 0)
+        *out = orion_ir_slice_update(r->b, parts[count], *out, begins[axes[count]], axes[count]);
+    return ORION_OK;
+}

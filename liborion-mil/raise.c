@@ -236,7 +236,9 @@ static orion_status raise_op(mil_raiser *r, const orion_mil_statement *s, const 
                           why == NULL ? "" : ": ", why == NULL ? "" : why);
     }
     bool multiple = row->op == ORION_IR_OP_split;
-    if (s->result_count != 1 && !multiple) {
+    bool state = row->raise == mil_raise_read_state || row->raise == mil_raise_write_state;
+    bool silent = s->result_count == 0 && row->raise == mil_raise_write_state;
+    if (s->result_count != 1 && !multiple && !silent) {
         return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "gives one result, %u are declared",
                           (unsigned)s->result_count);
     }
@@ -246,7 +248,7 @@ static orion_status raise_op(mil_raiser *r, const orion_mil_statement *s, const 
         orion_ir_value v = multiple ? orion_ir_result(r->b, out, k) : out;
         TRY(check_result(r, s, k, v));
         results[k].value = v;
-        if (!is_alias(s)) TRY(name_value(r, s, k, v));
+        if (!is_alias(s) && !state) TRY(name_value(r, s, k, v));
     }
     return ORION_OK;
 }
@@ -315,7 +317,8 @@ static orion_status raise_parameters(mil_raiser *r) {
         const mil_port *port = &r->function->parameters[i];
         const char *name;
         orion_ir_type type;
-        if (mil_raise_type(port->type, &type) != ORION_OK) {
+        const orion_mil_type *state = mil_state_type(port->type);
+        if (mil_raise_type(state != NULL ? state : port->type, &type) != ORION_OK) {
             orn_diag(r->diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_OP, r->program->source,
                      port->line, port->column, port->name, "the parameter '%s' is %s", port->name,
                      mil_type_problem(port->type));
@@ -367,15 +370,31 @@ static orion_status raise_output(mil_raiser *r, const mil_output *output) {
     return ORION_OK;
 }
 
+/* What the states have become, behind the function's own results. */
+static orion_status raise_states(mil_raiser *r) {
+    for (uint32_t i = 0; i < r->function->parameter_count; i++) {
+        const mil_port *port = &r->function->parameters[i];
+        char wanted[NAME_BYTES + 1];
+        const char *name;
+        if (!r->raised[i].written) continue;
+        snprintf(wanted, sizeof wanted, "%.*s_next", NAME_BYTES - 5, port->name);
+        TRY(graph_name(r, &r->output_names, wanted, &name));
+        orion_ir_output(r->b, name, r->raised[i].value);
+    }
+    return ORION_OK;
+}
+
 static orion_status raise_outputs(mil_raiser *r) {
     const orion_mil_function *f = r->function;
-    if (f->output_count == 0) {
+    bool written = false;
+    for (uint32_t i = 0; i < f->parameter_count; i++) written |= r->raised[i].written;
+    if (f->output_count == 0 && !written) {
         orn_diag(r->diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_OP, r->program->source, f->line,
                  f->column, f->name, "the function '%s' returns nothing", f->name);
         return ORION_ERROR_UNSUPPORTED;
     }
     for (uint32_t i = 0; i < f->output_count; i++) TRY(raise_output(r, &f->outputs[i]));
-    return ORION_OK;
+    return raise_states(r);
 }
 
 static orion_status raise_function(mil_raiser *r, orion_ir_graph **out_graph) {

@@ -582,7 +582,8 @@ typedef struct orion_mil_raise_options {
 
 /**
  * Raise one function to a graph. Constants in weight files are referenced, not copied. Parameters
- * left out take the defaults that coremltools gives them (docs/mil-subset.md).
+ * left out take the defaults that coremltools gives them (docs/mil-subset.md). A state becomes an
+ * input, and an output NAME_next behind the others if the function writes it.
  * @param weights   NULL if the program needs none; may be destroyed afterwards
  * @param function  its name; NULL: "main"
  * @return ORION_OK; ORION_ERROR_NOT_FOUND if there is no such function or weight file;

@@ -393,6 +393,12 @@ static void test_refusals(void **state) {
          PARAMETER, 4, 1, "a stride must not be 0"},
         {"fp32 y = slice_by_index(x = x, begin = [1, 1], end = [1, 2]);", "y", UNSUPPORTED, 4, 1,
          "nothing is left of axis 0"},
+        {"fp32 y = slice_update(x = x, update = x, begin = [0, 0], end = [2, 6], stride = [1, 2]);",
+         "y", UNSUPPORTED, 4, 1, "strides must be 1 where x is written"},
+        {"fp32 y = slice_update(x = x, update = fp32(1), begin = [0, 0], end = [1, 1]);", "y", TYPE,
+         4, 1, "the update does not have the rank of x"},
+        {"fp32 y = slice_update(x = x, update = x, begin = i, end = [1, 1]);", "y", UNSUPPORTED, 4,
+         1, "'begin' must be constant, or joined by concat"},
         {"fp32 y = slice_by_size(x = x, begin = [1, 0], size = [2, 1]);", "y", TYPE, 4, 1,
          "axis 0 ends past its extent 2"},
         {"fp32 y = split(x = x, axis = 1);", "y", PARAMETER, 4, 1, "needs split_sizes"},
@@ -442,7 +448,7 @@ static void test_refusals(void **state) {
 static void test_parameters_the_ir_does_not_have(void **state) {
     (void)state;
     static const char *const types[][2] = {
-        {"state<tensor<fp16, [2]>>", "a state, which the IR does not have"},
+        {"state<tensor<fp16, [?]>>", "of a shape that is not known"},
         {"tensor<fp16, [?]>", "of a shape that is not known"},
         {"tensor<int64, [2]>", "of an element type that the IR does not have"},
         {"tensor<fp16, [0]>", "of a shape past the IR's limits"},
@@ -462,6 +468,44 @@ static void test_parameters_the_ir_does_not_have(void **state) {
                          ORION_ERROR_UNSUPPORTED);
         assert_diag_at(diag, ORION_MESSAGE_MIL_OP, 2, 11, types[i][1]);
         assert_int_equal(orion_diag_count(diag), 1); /* what depends on it is not reported */
+        orion_diag_destroy(&diag);
+        orion_mil_program_destroy(&p);
+    }
+}
+
+/* States are read and written by ops of their own. */
+static void test_states_misused(void **state) {
+    (void)state;
+    static const struct {
+        const char *statement, *part;
+        orion_message message;
+    } cases[] = {
+        {"tensor<fp16, [2]> y = exp(x = s);", "'s' is a state; read_state gives its value",
+         ORION_MESSAGE_MIL_PARAMETER},
+        {"tensor<fp16, [2]> y = read_state(input = x);", "'input' must be a parameter that is a",
+         ORION_MESSAGE_MIL_PARAMETER},
+        {"tensor<fp16, [2]> y = read_state();", "'input' must be a parameter that is a state",
+         ORION_MESSAGE_MIL_PARAMETER},
+        {"tensor<fp16, [3]> y = coreml_update_state(state = s, value = x);",
+         "the value does not have the state's type", ORION_MESSAGE_MIL_TYPE},
+        {"write_state(input = s, data = x);\ntensor<fp16, [3]> y = exp(x = x);",
+         "the value does not have the state's type", ORION_MESSAGE_MIL_TYPE},
+        {"exp(x = x);\ntensor<fp16, [3]> y = exp(x = x);", "gives one result, 0 are declared",
+         ORION_MESSAGE_MIL_TYPE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "program(1.3) {\nfunc main(state<tensor<fp16, [2]>> s, tensor<fp16, [3]> x) "
+                 "{\n%s\n} -> (y); }",
+                 cases[i].statement);
+        orion_mil_program *p = parse_mil(text);
+        orion_diag *diag;
+        orion_ir_graph *graph;
+        assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+        assert_int_equal(orion_mil_raise(p, NULL, NULL, NULL, NULL, diag, &graph),
+                         ORION_ERROR_VERIFY);
+        assert_diag_at(diag, cases[i].message, 3, 1, cases[i].part);
         orion_diag_destroy(&diag);
         orion_mil_program_destroy(&p);
     }
@@ -575,6 +619,7 @@ int main(void) {
         cmocka_unit_test(test_other_functions),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_parameters_the_ir_does_not_have),
+        cmocka_unit_test(test_states_misused),
         cmocka_unit_test(test_all_refusals_of_one_run),
         cmocka_unit_test(test_weight_files),
     };
