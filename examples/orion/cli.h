@@ -39,13 +39,21 @@ typedef struct command {
     const char *examples; /* command lines, one a line */
 } command;
 
-/* The options of one command, in the order of its help. */
-enum { OPTIONS_MAX = 32 };
+/* The options of one command, in the order of its help, and what it wants besides. */
+enum { OPTIONS_MAX = 32, OPERANDS_MAX = 2 };
 typedef struct option_list {
     const command *command;
     option rows[OPTIONS_MAX];
     size_t count;
+    struct {
+        const char *name;  /* FILE */
+        const char **into; /* set by parse_options */
+    } operands[OPERANDS_MAX];
+    size_t operand_count, operands_given;
 } option_list;
+
+/* The command wants a word without dashes in front, in the order of these calls. */
+void option_operand(option_list *list, const char *name, const char **into);
 
 /* Add an option; *into keeps its value unless the option is given. */
 void option_flag(option_list *list, const char *name, const char *help, bool *into);
@@ -78,6 +86,19 @@ bool write_text(const char *bytes, size_t n);
 /* Flush standard output. Returns `code`, or EXIT_FAILED with a message if a write failed; if the
  * reader of a pipe has gone the program ends here by SIGPIPE. */
 int close_output(int code);
+
+/* A file in the making, beside its place; it appears there complete or not at all. */
+typedef struct new_file {
+    FILE *stream; /* write to it */
+    const char *path;
+    char *temporary;
+} new_file;
+/* False with a message on standard error; then there is nothing to end. */
+bool new_file_begin(new_file *file, const char *path);
+/* Put it in its place. False with a message on standard error; then nothing is left of it. */
+bool new_file_end(new_file *file);
+/* True if the descriptor is a terminal that shows colours, and nobody minds. */
+bool use_color(int fd);
 
 /* True once SIGINT or SIGTERM has arrived (after catch_interrupts); long work stops at the next
  * step. A second one ends the program at once. */
@@ -181,10 +202,40 @@ bool curve_write_svg(const curve *c, const char *path, const curve_text *text);
  */
 FILE *runlog_open(const char *path, uint64_t step, curve *c);
 
+/* ---- MIL programs (milfile.c) ---- */
+
+/* A program with its text and the weight files it refers to. */
+typedef struct mil_file {
+    const char *path;
+    orion_diag *diag;
+    orion_blob *text;
+    orion_mil_program *program;
+    orion_mil_weights *weights;
+    char *missing; /* a weight file that is not there; NULL if all are */
+} mil_file;
+
+/* Read and parse. Returns EXIT_DONE or EXIT_FAILED, with messages on standard error; close it in
+ * either case. */
+int mil_file_open(mil_file *f, const char *path);
+/* Map the weight files below `folder`, or below the program's if it is NULL; @model_path/ in front
+ * of their names is left out. One that is not there is `missing`. */
+orion_status mil_file_weights(mil_file *f, const char *folder);
+void mil_file_close(mil_file *f);
+/* Folder of a path: "." if it names none. free() it; NULL if memory is out. */
+char *folder_of(const char *path);
+/* Does `path` end in `suffix`? */
+bool has_suffix(const char *path, const char *suffix);
+/* A writer to a stdio stream. */
+orion_writer stream_writer(FILE *stream);
+
 /* ---- commands ---- */
 
 int cmd_train(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
+int cmd_lint(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 
 #endif

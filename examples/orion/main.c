@@ -16,11 +16,15 @@ static const struct {
     {"train", "train a model, or continue to", cmd_train},
     {"generate", "write text with a model", cmd_generate},
     {"eval", "measure a model on a text", cmd_eval},
+    {"lint", "say which rules of a target a MIL program breaks", cmd_lint},
+    {"inspect", "show what is in a MIL program or a weight file", cmd_inspect},
+    {"convert", "change the spelling of MIL, or between MIL and .oir", cmd_convert},
+    {"diff", "say what two MIL programs compute differently", cmd_diff},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static void print_help(FILE *f) {
-    fputs("orion - train and run small language models\n\n"
+    fputs("orion - train and run small language models, look at MIL programs\n\n"
           "usage: orion COMMAND [options]\n\ncommands:\n",
           f);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
@@ -29,7 +33,8 @@ static void print_help(FILE *f) {
           "examples:\n"
           "  orion train --stories 1 --steps 400 --out out\n"
           "  orion generate --checkpoint out/model.safetensors --prompt \"One day \"\n"
-          "  orion eval --checkpoint out/model.safetensors --data text.txt\n",
+          "  orion eval --checkpoint out/model.safetensors --data text.txt\n"
+          "  orion lint model.mil --target M1,M4\n",
           f);
 }
 

@@ -46,6 +46,12 @@ void option_number(option_list *list, const char *name, const char *value, const
                        .kind = OPTION_NUMBER});
 }
 
+void option_operand(option_list *list, const char *name, const char **into) {
+    assert(list->operand_count < OPERANDS_MAX);
+    list->operands[list->operand_count].name = name;
+    list->operands[list->operand_count++].into = into;
+}
+
 static option *find(option_list *list, const char *name, size_t length) {
     for (size_t i = 0; i < list->count; i++) {
         const char *candidate = list->rows[i].name;
@@ -117,6 +123,10 @@ static bool take_value(const command *c, option *o, const char *text) {
 static bool parse_one(option_list *list, int argc, char **argv, int *i) {
     const command *c = list->command;
     const char *arg = argv[*i];
+    if (arg[0] != '-' && list->operands_given < list->operand_count) {
+        *list->operands[list->operands_given++].into = arg;
+        return true;
+    }
     if (strncmp(arg, "--", 2) != 0) {
         complain("%s: unexpected argument '%s'; try 'orion %s --help'", c->name, arg, c->name);
         return false;
@@ -153,6 +163,11 @@ parse_result parse_options(option_list *list, int argc, char **argv) {
     }
     for (int i = 0; i < argc; i++) {
         if (!parse_one(list, argc, argv, &i)) return PARSE_ERROR;
+    }
+    if (list->operands_given < list->operand_count) {
+        complain("%s: give %s; try 'orion %s --help'", list->command->name,
+                 list->operands[list->operands_given].name, list->command->name);
+        return PARSE_ERROR;
     }
     return PARSE_OK;
 }

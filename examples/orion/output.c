@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,6 +79,49 @@ int close_output(int code) {
     }
     complain("cannot write to standard output: %s", strerror(output_error));
     return EXIT_FAILED;
+}
+
+bool new_file_begin(new_file *file, const char *path) {
+    size_t size = strlen(path) + 12;
+    *file = (new_file){.path = path, .temporary = malloc(size)};
+    if (file->temporary == NULL) {
+        complain("out of memory while writing %s", path);
+        return false;
+    }
+    snprintf(file->temporary, size, "%s.tmp-XXXXXX", path);
+    int fd = mkstemp(file->temporary);
+    file->stream = fd < 0 ? NULL : fdopen(fd, "w");
+    if (file->stream == NULL) {
+        complain("cannot write %s: %s", path, strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+            unlink(file->temporary);
+        }
+        free(file->temporary);
+        return false;
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    fchmod(fd, 0666 & ~mask); /* mkstemp makes it private */
+    return true;
+}
+
+bool new_file_end(new_file *file) {
+    bool fine = !ferror(file->stream);
+    fine = fclose(file->stream) == 0 && fine;
+    fine = fine && rename(file->temporary, file->path) == 0;
+    if (!fine) {
+        complain("cannot write %s: %s", file->path, strerror(errno));
+        unlink(file->temporary);
+    }
+    free(file->temporary);
+    return fine;
+}
+
+bool use_color(int fd) {
+    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+    bool dumb = term != NULL && strcmp(term, "dumb") == 0;
+    return isatty(fd) && !dumb && (no_color == NULL || no_color[0] == '\0');
 }
 
 static volatile sig_atomic_t interrupt_flag;

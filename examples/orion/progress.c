@@ -56,11 +56,11 @@ static bool utf8_terminal(void) {
 }
 
 void progress_begin(progress *p, const char *what, uint64_t first, uint64_t total) {
-    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
     bool dumb = term != NULL && strcmp(term, "dumb") == 0;
     *p = (progress){.what = what, .first = first, .total = total, .started = now_seconds()};
     p->terminal = isatty(STDERR_FILENO) && !dumb;
-    p->color = p->terminal && (no_color == NULL || no_color[0] == '\0');
+    p->color = use_color(STDERR_FILENO);
     p->unicode = utf8_terminal();
     p->printed = p->started;
 }

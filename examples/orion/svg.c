@@ -188,31 +188,8 @@ static void write_svg(FILE *out, const curve *c, const curve_text *text) {
 }
 
 bool curve_write_svg(const curve *c, const char *path, const curve_text *text) {
-    size_t length = strlen(path);
-    char *temporary = malloc(length + 12);
-    if (temporary == NULL) {
-        complain("out of memory while drawing %s", path);
-        return false;
-    }
-    snprintf(temporary, length + 12, "%s.tmp-XXXXXX", path);
-    int fd = mkstemp(temporary);
-    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-    bool fine = out != NULL;
-    if (fine) {
-        mode_t mask = umask(0);
-        umask(mask);
-        fchmod(fd, 0666 & ~mask); /* mkstemp makes it private */
-        write_svg(out, c, text);
-        fine = !ferror(out);
-        fine = fclose(out) == 0 && fine;
-        fine = fine && rename(temporary, path) == 0;
-    } else if (fd >= 0) {
-        close(fd);
-    }
-    if (!fine) {
-        complain("cannot write %s: %s", path, strerror(errno));
-        if (fd >= 0) unlink(temporary);
-    }
-    free(temporary);
-    return fine;
+    new_file file;
+    if (!new_file_begin(&file, path)) return false;
+    write_svg(file.stream, c, text);
+    return new_file_end(&file);
 }

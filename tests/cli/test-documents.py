@@ -24,6 +24,24 @@ def commands(text):
             yield line
 
 
+# A graph with weights, which every chip takes once it is MIL.
+GRAPH = """oir 1
+graph @scale(%x: f16[1,256,1,64]) -> (%y) {
+  %w = const [WEIGHTS] : f16[1,256,1,1]
+  %y = mul %x, %w : f16[1,256,1,64]
+}
+"""
+TARGET = "target: my-mac\nbase: h16\nsummary: a Mac of ones own\nlevels: {E-10: off}\n"
+
+
+def write_programs(folder):
+    weights = ", ".join(str(i) for i in range(256))
+    (folder / "model.oir").write_text(GRAPH.replace("WEIGHTS", weights))
+    (folder / "my-mac.yaml").write_text(TARGET)
+    for name in ("model", "before", "after"):
+        good("convert", folder / "model.oir", folder / f"{name}.mil", "--dialect", "ios16")
+
+
 def run_all(folder, lines):
     """In one folder, in this order, by a shell that finds the program where the text says."""
     (folder / "build/examples/orion").mkdir(parents=True)
@@ -32,6 +50,7 @@ def run_all(folder, lines):
     (folder / "stories260K.bin").write_bytes(llama2c_weights())
     (folder / "tok512.bin").write_bytes(llama2c_tokenizer())
     write_text(folder)
+    write_programs(folder)
     path = f"{folder}/build/examples/orion:{os.environ['PATH']}"
     for line in lines:
         print(line, flush=True)
@@ -62,7 +81,8 @@ def page_of_the_program(folder):
 @case
 def examples_of_the_help(folder):
     lines = []
-    for args in ((), ("train",), ("generate",), ("eval",)):
+    for args in ((), ("train",), ("generate",), ("eval",), ("lint",), ("inspect",), ("convert",),
+                 ("diff",)):
         examples = good(*args, "--help").out.decode().split("examples:\n")[1]
         found = list(commands(examples))
         assert found, f"no example in the help of {shlex.join(args)}"

@@ -6,6 +6,8 @@ import re
 from harness import SOURCE, case, good, main, orion, refused
 
 COMMANDS = ("train", "generate", "eval")
+MIL_COMMANDS = ("lint", "inspect", "convert", "diff")
+ALL = COMMANDS + MIL_COMMANDS
 
 
 def options_of(text):
@@ -18,13 +20,13 @@ def help_of_the_program(folder):
         result = good(flag)
         text = result.out.decode()
         result.need(result.err == "", "help goes to standard output")
-        for words in (*COMMANDS, "examples:", "usage: orion COMMAND"):
+        for words in (*ALL, "examples:", "usage: orion COMMAND"):
             result.need(words in text, f"no {words!r}")
 
 
 @case
 def help_of_every_command(folder):
-    for command in COMMANDS:
+    for command in ALL:
         for args in ((command, "--help"), (command, "--nonsense", "--help")):
             result = good(*args)
             text = result.out.decode()
@@ -37,7 +39,7 @@ def help_of_every_command(folder):
 @case
 def examples_of_the_help_parse(folder):
     """Options named in usage and examples exist."""
-    for command in COMMANDS:
+    for command in ALL:
         result = good(command, "--help")
         text = result.out.decode()
         named = set(re.findall(r"--([a-z-]+)", text))
@@ -50,7 +52,7 @@ def manual_page_is_complete(folder):
     page = (SOURCE / "examples/orion/orion.1").read_text()
     documented = set(re.findall(r"^\.It Fl -([a-z-]+)", page, re.M))
     offered = set()
-    for command in COMMANDS:
+    for command in ALL:
         offered |= options_of(good(command, "--help").out.decode())
     if documented != offered:
         raise AssertionError(f"only in one of the two: {sorted(documented ^ offered)}")
@@ -90,6 +92,11 @@ def wrong_command_lines(folder):
         refused(2, command, "--threads=-1", mentions="'-1'")
         refused(2, command, "--threads", "99999999999999999999", mentions="99999999999999999999")
         refused(2, command, "--json=yes", mentions="takes no value")
+    for command in MIL_COMMANDS:
+        refused(2, command, mentions=(": give ", f"orion {command} --help"))
+        refused(2, command, "--nonsense", mentions="--nonsense")
+        refused(2, command, "-x", "y.mil", mentions="'-x'")
+        refused(2, command, "a.mil", "b.mil", "stray", mentions="unexpected argument")
     for number in ("-1", "nan", "inf", "1x", "", "1,5"):
         refused(2, "generate", "--temperature", number, mentions=f"not '{number}'")
         refused(2, "generate", "--top-p", number, mentions=f"not '{number}'")

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* `orion inspect`: what is in a MIL program or in a weight file. */
+#define _POSIX_C_SOURCE 200809L
+#include "cli.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const command inspect_command = {
+    .name = "inspect",
+    .summary = "show what is in a MIL program or a weight file",
+    .usage = "orion inspect FILE [--weights DIR] [--json]",
+    .details =
+        "Of a MIL program: functions, inputs, outputs, how often each op occurs, weight files,\n"
+        "and the identity that Apple's framework gives it. Of a weight file: its entries.",
+    .examples = "  orion inspect model.mil\n"
+                "  orion inspect weights/weight.bin --json",
+};
+
+/* ---- weight files ---- */
+
+/* Version 2 of the storage begins with a number of entries and a 2. */
+static bool is_weight_file(const orion_blob *blob) {
+    const unsigned char *bytes = orion_blob_data(blob);
+    return orion_blob_size(blob) >= 64 && bytes[4] == 2 && bytes[5] == 0 && bytes[6] == 0 &&
+           bytes[7] == 0 && memcmp(bytes, "prog", 4) != 0;
+}
+
+static bool print_entry(const orion_mil_blob_entry *e, bool json) {
+    const char *dtype = orion_mil_dtype_name((orion_mil_dtype)e->dtype);
+    if (json) {
+        record r = {.output = true};
+        record_begin(&r, "entry");
+        record_count(&r, "offset", e->offset);
+        record_text(&r, "dtype", dtype, strlen(dtype));
+        record_count(&r, "elements", e->elements);
+        record_count(&r, "bytes", e->bytes);
+        record_count(&r, "data_offset", e->data_offset);
+        return record_end(&r);
+    }
+    char line[160];
+    int n =
+        snprintf(line, sizeof line,
+                 "%12" PRIu64 "  %-10s %12" PRIu64 " elements %12" PRIu64 " bytes at %" PRIu64 "\n",
+                 e->offset, dtype, e->elements, e->bytes, e->data_offset);
+    return write_output(line, (size_t)n);
+}
+
+static int inspect_weights(const orion_blob *blob, const char *path, bool json) {
+    orion_diag *diag = NULL;
+    orion_status status = orion_diag_create(NULL, &diag);
+    const orion_mil_blob_options options = {.size = sizeof options, .source = path};
+    orion_mil_blob_entry entry = {.size = sizeof entry};
+    uint64_t offset = 0;
+    bool written = true;
+    while (status == ORION_OK && written) {
+        status = orion_mil_blob_next(blob, &offset, &options, diag, &entry);
+        if (status == ORION_OK) written = print_entry(&entry, json);
+    }
+    if (status == ORION_ERROR_NOT_FOUND) status = ORION_OK;
+    int code = report(diag, status, path);
+    orion_diag_destroy(&diag);
+    return written ? code : EXIT_FAILED;
+}
+
+/* ---- programs ---- */
+
+/* The ops of a function with how often each occurs, most frequent first. */
+typedef struct op_count {
+    const char *op;
+    uint64_t count;
+} op_count;
+
+static int by_count(const void *a, const void *b) {
+    const op_count *x = a, *y = b;
+    if (x->count != y->count) return x->count > y->count ? -1 : 1;
+    return strcmp(x->op, y->op);
+}
+
+/* The number of different ops; *ops is to be freed and NULL if memory is out. */
+static size_t count_ops(const orion_mil_function *f, op_count **ops) {
+    size_t statements = orion_mil_function_statement_count(f), kinds = 0;
+    *ops = calloc(statements + 1, sizeof **ops);
+    for (size_t i = 0; i < statements && *ops != NULL; i++) {
+        const char *op = orion_mil_statement_op(orion_mil_function_statement(f, i));
+        size_t k = 0;
+        while (k < kinds && strcmp((*ops)[k].op, op) != 0) k++;
+        kinds += k == kinds;
+        (*ops)[k].op = op;
+        (*ops)[k].count++;
+    }
+    if (*ops != NULL) qsort(*ops, kinds, sizeof **ops, by_count);
+    return kinds;
+}
+
+static void put_type(FILE *out, const orion_mil_type *type) {
+    const orion_writer writer = stream_writer(out);
+    if (type == NULL || orion_mil_type_print(type, &writer) != ORION_OK) fputs("?", out);
+}
+
+static void put_ports(FILE *out, const orion_mil_function *f) {
+    for (size_t i = 0; i < orion_mil_function_parameter_count(f); i++) {
+        fprintf(out, "  input   %-20s ", orion_mil_function_parameter_name(f, i));
+        put_type(out, orion_mil_function_parameter_type(f, i));
+        fputc('\n', out);
+    }
+    for (size_t i = 0; i < orion_mil_function_output_count(f); i++) {
+        const char *name = orion_mil_function_output(f, i);
+        fprintf(out, "  output  %-20s ", name);
+        put_type(out, orion_mil_function_type_of(f, name));
+        fputc('\n', out);
+    }
+}
+
+static bool put_function(FILE *out, const orion_mil_function *f) {
+    op_count *ops;
+    size_t kinds = count_ops(f, &ops);
+    if (ops == NULL) return false;
+    fprintf(out, "function %s (%s), %zu statements\n", orion_mil_function_name(f),
+            orion_mil_function_opset(f), orion_mil_function_statement_count(f));
+    put_ports(out, f);
+    for (size_t i = 0; i < kinds; i++) fprintf(out, "  %6" PRIu64 " %s\n", ops[i].count, ops[i].op);
+    free(ops);
+    return true;
+}
+
+/* The identity needs the bytes of every weight file. */
+static const char *identity_of(const mil_file *f, char *hex) {
+    if (f->missing != NULL) return NULL;
+    orion_mil_identity(orion_blob_data(f->text), orion_blob_size(f->text), f->weights, NULL, 0,
+                       hex);
+    return hex;
+}
+
+static bool put_program(FILE *out, const mil_file *f) {
+    char hex[ORION_MIL_IDENTITY_BYTES];
+    bool fine = true;
+    fprintf(out, "program %s, %zu bytes\n", orion_mil_program_version(f->program),
+            orion_blob_size(f->text));
+    for (size_t i = 0; i < orion_mil_program_function_count(f->program) && fine; i++)
+        fine = put_function(out, orion_mil_program_function(f->program, i));
+    for (size_t i = 0; i < orion_mil_weights_count(f->weights); i++)
+        fprintf(out, "weights  %s, %zu bytes\n", orion_mil_weights_path(f->weights, i),
+                orion_blob_size(orion_mil_weights_get(f->weights, i)));
+    if (identity_of(f, hex) != NULL) {
+        fprintf(out, "identity %s\n", hex);
+    } else {
+        fprintf(out, "identity not known: there is no weight file %s (give --weights DIR)\n",
+                f->missing);
+    }
+    return fine;
+}
+
+static bool print_json(const mil_file *f) {
+    char hex[ORION_MIL_IDENTITY_BYTES];
+    const char *version = orion_mil_program_version(f->program);
+    uint64_t statements = 0;
+    for (size_t i = 0; i < orion_mil_program_function_count(f->program); i++)
+        statements += orion_mil_function_statement_count(orion_mil_program_function(f->program, i));
+    record r = {.output = true};
+    record_begin(&r, "program");
+    record_text(&r, "version", version, strlen(version));
+    record_count(&r, "bytes", orion_blob_size(f->text));
+    record_count(&r, "functions", orion_mil_program_function_count(f->program));
+    record_count(&r, "statements", statements);
+    record_count(&r, "weight_files",
+                 orion_mil_weights_count(f->weights) + (f->missing != NULL ? 1 : 0));
+    if (identity_of(f, hex) != NULL) record_text(&r, "identity", hex, strlen(hex));
+    return record_end(&r);
+}
+
+static int inspect_program(const char *path, const char *folder, bool json) {
+    mil_file f;
+    int code = mil_file_open(&f, path);
+    if (code == EXIT_DONE) code = report(f.diag, mil_file_weights(&f, folder), path);
+    char *text = NULL;
+    size_t size = 0;
+    if (code == EXIT_DONE && json) {
+        code = print_json(&f) ? EXIT_DONE : EXIT_FAILED;
+    } else if (code == EXIT_DONE) {
+        FILE *out = open_memstream(&text, &size);
+        bool fine = out != NULL && put_program(out, &f);
+        fine = out != NULL && fclose(out) == 0 && fine;
+        if (!fine) complain("out of memory");
+        code = fine && write_text(text, size) ? EXIT_DONE : EXIT_FAILED;
+        free(text);
+    }
+    mil_file_close(&f);
+    return code;
+}
+
+int cmd_inspect(int argc, char **argv) {
+    const char *path = NULL, *folder = NULL;
+    bool json = false;
+    option_list list = {.command = &inspect_command};
+    option_operand(&list, "FILE", &path);
+    option_text(&list, "weights", "DIR", "where the program's weight files are [where it is]",
+                &folder);
+    option_flag(&list, "json", "print JSON objects", &json);
+
+    parse_result parsed = parse_options(&list, argc, argv);
+    if (parsed != PARSE_OK) return parsed == PARSE_HELP ? EXIT_DONE : EXIT_USAGE;
+    orion_diag *diag = NULL;
+    orion_blob *blob = NULL;
+    orion_status status = orion_diag_create(NULL, &diag);
+    if (status == ORION_OK) status = orion_blob_map_file(path, NULL, diag, &blob);
+    int code = report(diag, status, path);
+    if (code == EXIT_DONE)
+        code = is_weight_file(blob) ? inspect_weights(blob, path, json)
+                                    : inspect_program(path, folder, json);
+    orion_blob_unref(&blob);
+    orion_diag_destroy(&diag);
+    return code;
+}
