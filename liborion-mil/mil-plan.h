@@ -41,6 +41,8 @@ typedef struct mil_part {
     uint32_t turn; /* where in the order of calls; see mil_order_parts */
 } mil_part;
 
+enum { MIL_IS_OUTPUT = 2 };
+
 typedef struct mil_planner {
     orion_allocator allocator;
     orion_diag *diag;
@@ -53,7 +55,7 @@ typedef struct mil_planner {
     size_t step_count, step_bytes;
     uint32_t *step_of;   /* by value id: 1 + the step that makes it; 0: none */
     uint32_t *source_of; /* by value id: of a conversion, what is converted; else the value */
-    uint8_t *exported;   /* by value id: used by another part, or an output */
+    uint8_t *exported;   /* by value id: 1 if used by another part, MIL_IS_OUTPUT if an output */
     size_t value_bound;
     mil_part *parts;
     size_t part_count, part_capacity;

@@ -78,6 +78,18 @@ static int64_t parts_of(int64_t extent, uint64_t most) {
     return (int64_t)(((uint64_t)extent - 1) / most + 1);
 }
 
+/* Parts of equal length, but for the last; rows of whole steps are read faster (rule X-20). */
+static int64_t part_extent(const mil_rewrite *r, int64_t extent, int64_t parts) {
+    uint64_t step = mil_target_limit(r->target, MIL_LIMIT_ROW_ELEMENTS);
+    int64_t each = (extent - 1) / parts + 1, whole;
+    if (step == 0 || step > (uint64_t)each) return each;
+    whole = (each + (int64_t)step - 1) / (int64_t)step * (int64_t)step;
+    return whole * (parts - 1) < extent && (uint64_t)whole <= cap(r, 0) &&
+                   (uint64_t)whole <= cap(r, 1)
+               ? whole
+               : each;
+}
+
 static orion_ir_value product(mil_rewrite *r, block x, block y);
 
 enum { PARTS_MAX = 64 };
@@ -86,8 +98,8 @@ enum { PARTS_MAX = 64 };
 static orion_ir_value cut(mil_rewrite *r, block x, int x_axis, block y, int y_axis, int64_t extent,
                           int64_t parts) {
     orion_ir_value values[PARTS_MAX];
-    int64_t each = (extent - 1) / parts + 1, done = 0, x_begin = x.begin[x_axis < 0 ? 0 : x_axis],
-            y_begin = y.begin[y_axis < 0 ? 0 : y_axis];
+    int64_t each = part_extent(r, extent, parts), done = 0,
+            x_begin = x.begin[x_axis < 0 ? 0 : x_axis], y_begin = y.begin[y_axis < 0 ? 0 : y_axis];
     size_t count = 0;
     for (; done < extent && count < PARTS_MAX; done += each, count++) {
         int64_t size = ORN_MIN(each, extent - done);

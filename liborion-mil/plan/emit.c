@@ -23,6 +23,21 @@ typedef struct emitter {
     uint32_t locals;
 } emitter;
 
+/*
+ * The type in which calls exchange a value. A column, such as what a norm divides by, is exchanged
+ * as a row: one element a row would take 32 times the memory (rule X-20). Inputs and outputs of the
+ * graph keep their shapes.
+ */
+static orion_ir_type kept_type(const emitter *e, uint32_t id) {
+    orion_ir_type type = orion_ir_value_type(e->p->g, (orion_ir_value){id});
+    const int64_t row[] = {1, orion_ir_type_elements(&type)};
+    bool is_column = type.rank >= 2 && type.dims[type.rank - 1] == 1 && row[1] > 1;
+    if (!is_column || e->p->step_of[id] == 0 || e->p->exported[id] == MIL_IS_OUTPUT ||
+        !mil_rule_holds(e->p->target, "X-20"))
+        return type;
+    return orion_ir_type_make((orion_ir_dtype)type.dtype, 2, row);
+}
+
 /* ---- keys ---- */
 
 static void key_bytes(emitter *e, const void *bytes, size_t n) {
@@ -33,8 +48,7 @@ static void key_number(emitter *e, uint64_t number) {
     key_bytes(e, &number, sizeof number);
 }
 
-static void key_type(emitter *e, orion_ir_value v) {
-    orion_ir_type type = orion_ir_value_type(e->p->g, v);
+static void key_type(emitter *e, orion_ir_type type) {
     key_number(e, (uint64_t)type.dtype << 32 | type.rank);
     key_bytes(e, type.dims, type.rank * sizeof *type.dims);
 }
@@ -85,10 +99,11 @@ static orion_status key_operand(emitter *e, uint32_t part, orion_ir_value v) {
     if (e->met_in[v.id] != part + 1) {
         meet(e, part, v.id);
         key_number(e, UINT64_MAX - (mil_is_const_node(def) ? 1 : 0)); /* a new value */
-        key_type(e, v);
+        key_type(e, orion_ir_value_type(e->p->g, v));
         if (mil_is_const_node(def)) {
             key_constant(e, def);
         } else {
+            key_type(e, kept_type(e, v.id));
             TRY(push(e, &e->inputs, &e->input_count, &e->input_capacity, v.id));
         }
     }
@@ -112,10 +127,11 @@ static orion_status describe(emitter *e, uint32_t index) {
         for (size_t i = 0; i < orion_ir_node_result_count(n); i++) {
             orion_ir_value v = orion_ir_node_result(n, i);
             meet(e, index, v.id);
-            key_type(e, v);
-            key_number(e, e->p->exported[v.id]);
-            if (e->p->exported[v.id] != 0)
-                TRY(push(e, &e->outputs, &e->output_count, &e->output_capacity, v.id));
+            key_type(e, orion_ir_value_type(e->p->g, v));
+            key_number(e, e->p->exported[v.id] != 0);
+            if (e->p->exported[v.id] == 0) continue;
+            key_type(e, kept_type(e, v.id));
+            TRY(push(e, &e->outputs, &e->output_count, &e->output_capacity, v.id));
         }
     }
     return orn_text_status(&e->key);
@@ -133,7 +149,7 @@ static uint32_t graph_input(const orion_ir_graph *g, orion_ir_value v) {
 static orion_status plan_value(emitter *e, uint32_t id, uint32_t *out) {
     mil_planner *p = e->p;
     orion_mil_plan *plan = p->plan;
-    orion_ir_value v = {id}, source = {p->source_of[id]};
+    orion_ir_value source = {p->source_of[id]};
     if (e->value_of[id] == 0) {
         char made_up[16];
         const char *name = orion_ir_value_name(p->g, source);
@@ -148,7 +164,7 @@ static orion_status plan_value(emitter *e, uint32_t id, uint32_t *out) {
         plan->values[plan->value_count++] =
             (orion_mil_plan_value){.size = sizeof(orion_mil_plan_value),
                                    .name = name,
-                                   .type = orion_ir_value_type(p->g, v),
+                                   .type = kept_type(e, id),
                                    .input = graph_input(p->g, source)};
         e->value_of[id] = (uint32_t)plan->value_count;
     }
@@ -331,14 +347,17 @@ static orion_status build_graph(emitter *e, mil_plan_program *program) {
     for (size_t i = 0; i < e->input_count; i++) {
         uint32_t id = e->inputs[i];
         orion_ir_type type = orion_ir_value_type(e->p->g, (orion_ir_value){id});
+        orion_ir_value v = orion_ir_input(b, port_name(e, &in, id, i), kept_type(e, id));
         e->met_in[id] = part + 1;
-        e->local[id] = orion_ir_input(b, port_name(e, &in, id, i), type).id;
+        e->local[id] = mil_reshape(b, v, type.dims, type.rank).id;
     }
     orion_status status = emit_steps(e, b, part);
     for (size_t i = 0; i < e->output_count && status == ORION_OK; i++) {
+        orion_ir_type type = kept_type(e, e->outputs[i]);
+        orion_ir_value v = {e->local[e->outputs[i]]};
         const char *name = port_name(e, &out, e->outputs[i], i);
         status = orn_text_status(&e->key);
-        if (status == ORION_OK) orion_ir_output(b, name, (orion_ir_value){e->local[e->outputs[i]]});
+        if (status == ORION_OK) orion_ir_output(b, name, mil_reshape(b, v, type.dims, type.rank));
     }
     if (status == ORION_OK) return orion_ir_builder_finish(&b, e->p->diag, &program->graph);
     orion_ir_builder_destroy(&b);

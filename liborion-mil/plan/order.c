@@ -222,7 +222,7 @@ orion_status mil_order_parts(mil_planner *p) {
         }
     }
     for (size_t i = 0; i < orion_ir_graph_output_count(p->g); i++)
-        p->exported[p->source_of[orion_ir_graph_output(p->g, i).id]] = 1;
+        p->exported[p->source_of[orion_ir_graph_output(p->g, i).id]] = MIL_IS_OUTPUT;
     mil_part *room = orn_alloc(&p->allocator, p->part_count * sizeof *room);
     if (room == NULL) return ORION_ERROR_NO_MEMORY;
     merge_sort(p->parts, room, p->part_count);
