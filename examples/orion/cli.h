@@ -130,6 +130,14 @@ void record_number(record *r, const char *key, double v, int digits);
 /* ... }. False if it could not be written everywhere. */
 bool record_end(record *r);
 
+/* ---- devices (device.c) ---- */
+
+/* Names that --device takes, "auto" apart; NULL ends them. */
+extern const char *const device_names[];
+/* Open one. ORION_ERROR_NOT_FOUND if there is no such name. */
+orion_status find_device(const char *name, uint64_t threads, orion_diag *diag,
+                         orion_ane_device **out_device);
+
 /* ---- what every command needs (session.c) ---- */
 
 typedef struct session {
@@ -237,5 +245,6 @@ int cmd_lint(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 #endif

@@ -21,7 +21,9 @@ void session_options(session *s, option_list *list) {
                 &s->checkpoint);
     option_text(list, "tokenizer", "FILE", "llama2.c tokenizer (tokenizer.bin)",
                 &s->tokenizer_path);
-    option_text(list, "device", "NAME", "where to compute: auto, cpu [auto]", &s->device_name);
+    option_text(list, "device", "NAME",
+                "where to compute: auto, cpu, ane-objc, ane-e5rt, emulator [auto]",
+                &s->device_name);
     option_count(list, "threads", "processor threads; never change a result [all processors]",
                  &s->threads, 1, THREADS_MAX);
 }
@@ -29,15 +31,11 @@ void session_options(session *s, option_list *list) {
 int session_open(session *s) {
     orion_status status = orion_diag_create(NULL, &s->diag);
     if (status != ORION_OK) return report(NULL, status, "start");
-    orion_ane_backend backend;
-    status = orion_ane_backend_from_name(s->device_name, s->diag, &backend);
-    if (status != ORION_OK) {
+    status = find_device(s->device_name, s->threads, s->diag, &s->device);
+    if (status == ORION_ERROR_NOT_FOUND) {
         report(s->diag, status, s->device_name);
         return EXIT_USAGE;
     }
-    status = orion_ane_device_open(
-        orion_ane_device_options(.backend = backend, .threads = (uint32_t)s->threads), s->diag,
-        &s->device);
     return report(s->diag, status, "open the device");
 }
 

@@ -7,7 +7,7 @@ from harness import SOURCE, case, good, main, orion, refused
 
 COMMANDS = ("train", "generate", "eval")
 MIL_COMMANDS = ("lint", "inspect", "convert", "diff")
-ALL = COMMANDS + MIL_COMMANDS
+ALL = COMMANDS + MIL_COMMANDS + ("doctor",)
 
 
 def options_of(text):
@@ -85,13 +85,13 @@ def wrong_command_lines(folder):
         refused(2, command, "--nonsense=1", mentions="'--nonsense'")
         refused(2, command, "stray", mentions="'stray'")
         refused(2, command, "-x", mentions="'-x'")
+        refused(2, command, "--json=yes", mentions="takes no value")
         refused(2, command, "--threads", mentions="needs a value")
         refused(2, command, "--threads", "0", mentions="from 1 to 256")
         refused(2, command, "--threads", "257", mentions="'257'")
         refused(2, command, "--threads", "two", mentions="'two'")
         refused(2, command, "--threads=-1", mentions="'-1'")
         refused(2, command, "--threads", "99999999999999999999", mentions="99999999999999999999")
-        refused(2, command, "--json=yes", mentions="takes no value")
     for command in MIL_COMMANDS:
         refused(2, command, mentions=(": give ", f"orion {command} --help"))
         refused(2, command, "--nonsense", mentions="--nonsense")
