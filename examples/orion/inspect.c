@@ -10,11 +10,13 @@
 static const command inspect_command = {
     .name = "inspect",
     .summary = "show what is in a MIL program or a weight file",
-    .usage = "orion inspect FILE [--weights DIR] [--json]",
+    .usage = "orion inspect FILE [--target NAME] [--weights DIR] [--json]",
     .details =
         "Of a MIL program: functions, inputs, outputs, how often each op occurs, weight files,\n"
-        "and the identity that Apple's framework gives it. Of a weight file: its entries.",
+        "the identity that Apple's framework gives it, and what it is predicted to cost on a\n"
+        "target. Of a weight file: its entries.",
     .examples = "  orion inspect model.mil\n"
+                "  orion inspect model.mil --target M5\n"
                 "  orion inspect weights/weight.bin --json",
 };
 
@@ -133,7 +135,61 @@ static const char *identity_of(const mil_file *f, char *hex) {
     return hex;
 }
 
-static bool put_program(FILE *out, const mil_file *f) {
+/* ---- cost ---- */
+
+/* One part of a cost: how it is called in text and in JSON. */
+typedef struct cost_part {
+    const char *name, *key;
+    uint32_t part;
+    double ms;
+} cost_part;
+
+enum { COST_PARTS = 5 };
+
+static void parts_of(const orion_mil_cost *cost, cost_part parts[COST_PARTS]) {
+    const cost_part all[COST_PARTS] = {
+        {"compile", "compile_ms", ORION_MIL_COST_COMPILE, cost->compile_ms},
+        {"load", "load_ms", ORION_MIL_COST_LOAD, cost->load_ms},
+        {"load with other weights", "update_ms", ORION_MIL_COST_UPDATE, cost->update_ms},
+        {"dispatch", "dispatch_ms", ORION_MIL_COST_DISPATCH, cost->dispatch_ms},
+        {"arithmetic or memory", "run_ms", ORION_MIL_COST_RUN, cost->run_ms},
+    };
+    memcpy(parts, all, sizeof all);
+}
+
+/* Costs are predicted from what the program does, so it must be one that can be raised. */
+static orion_status predict(const mil_file *f, const orion_mil_target *target,
+                            orion_mil_cost *cost) {
+    orion_ir_graph *graph = NULL;
+    orion_mil_work work = {.size = sizeof work};
+    orion_status status = orion_mil_raise(f->program, f->weights, NULL, NULL, NULL, NULL, &graph);
+    if (status == ORION_OK) status = orion_mil_measure(graph, &work);
+    if (status == ORION_OK) status = orion_mil_predict(target, &work, 1, cost);
+    orion_ir_graph_destroy(&graph);
+    return status;
+}
+
+static void put_cost(FILE *out, const mil_file *f, const orion_mil_target *target) {
+    orion_mil_cost cost = {.size = sizeof cost};
+    cost_part parts[COST_PARTS];
+    orion_status status = predict(f, target, &cost);
+    if (status != ORION_OK) {
+        fprintf(out, "cost not known: %s\n",
+                f->missing != NULL ? "weight files are missing" : "the program cannot be raised");
+        return;
+    }
+    fprintf(out, "cost on %s, predicted from published figures\n", orion_mil_target_name(target));
+    parts_of(&cost, parts);
+    for (size_t i = 0; i < COST_PARTS; i++) {
+        if ((cost.known & parts[i].part) != 0) {
+            fprintf(out, "  %10.3f ms  %s\n", parts[i].ms, parts[i].name);
+        } else {
+            fprintf(out, "   not known     %s\n", parts[i].name);
+        }
+    }
+}
+
+static bool put_program(FILE *out, const mil_file *f, const orion_mil_target *target) {
     char hex[ORION_MIL_IDENTITY_BYTES];
     bool fine = true;
     fprintf(out, "program %s, %zu bytes\n", orion_mil_program_version(f->program),
@@ -149,10 +205,23 @@ static bool put_program(FILE *out, const mil_file *f) {
         fprintf(out, "identity not known: there is no weight file %s (give --weights DIR)\n",
                 f->missing);
     }
+    put_cost(out, f, target);
     return fine;
 }
 
-static bool print_json(const mil_file *f) {
+static void record_cost(record *r, const mil_file *f, const orion_mil_target *target) {
+    orion_mil_cost cost = {.size = sizeof cost};
+    cost_part parts[COST_PARTS];
+    if (predict(f, target, &cost) != ORION_OK) return;
+    const char *name = orion_mil_target_name(target);
+    record_text(r, "target", name, strlen(name));
+    parts_of(&cost, parts);
+    for (size_t i = 0; i < COST_PARTS; i++) {
+        if ((cost.known & parts[i].part) != 0) record_number(r, parts[i].key, parts[i].ms, 6);
+    }
+}
+
+static bool print_json(const mil_file *f, const orion_mil_target *target) {
     char hex[ORION_MIL_IDENTITY_BYTES];
     const char *version = orion_mil_program_version(f->program);
     uint64_t statements = 0;
@@ -167,34 +236,41 @@ static bool print_json(const mil_file *f) {
     record_count(&r, "weight_files",
                  orion_mil_weights_count(f->weights) + (f->missing != NULL ? 1 : 0));
     if (identity_of(f, hex) != NULL) record_text(&r, "identity", hex, strlen(hex));
+    record_cost(&r, f, target);
     return record_end(&r);
 }
 
-static int inspect_program(const char *path, const char *folder, bool json) {
+static int inspect_program(const char *path, const char *folder, const char *target_name,
+                           bool json) {
     mil_file f;
+    orion_mil_target *target = NULL;
     int code = mil_file_open(&f, path);
     if (code == EXIT_DONE) code = report(f.diag, mil_file_weights(&f, folder), path);
+    if (code == EXIT_DONE)
+        code = report(f.diag, mil_target_open(target_name, f.diag, &target), target_name);
     char *text = NULL;
     size_t size = 0;
     if (code == EXIT_DONE && json) {
-        code = print_json(&f) ? EXIT_DONE : EXIT_FAILED;
+        code = print_json(&f, target) ? EXIT_DONE : EXIT_FAILED;
     } else if (code == EXIT_DONE) {
         FILE *out = open_memstream(&text, &size);
-        bool fine = out != NULL && put_program(out, &f);
+        bool fine = out != NULL && put_program(out, &f, target);
         fine = out != NULL && fclose(out) == 0 && fine;
         if (!fine) complain("out of memory");
         code = fine && write_text(text, size) ? EXIT_DONE : EXIT_FAILED;
         free(text);
     }
+    orion_mil_target_destroy(&target);
     mil_file_close(&f);
     return code;
 }
 
 int cmd_inspect(int argc, char **argv) {
-    const char *path = NULL, *folder = NULL;
+    const char *path = NULL, *folder = NULL, *target = "h16";
     bool json = false;
     option_list list = {.command = &inspect_command};
     option_operand(&list, "FILE", &path);
+    option_text(&list, "target", "NAME", "on what the cost is predicted [h16]", &target);
     option_text(&list, "weights", "DIR", "where the program's weight files are [where it is]",
                 &folder);
     option_flag(&list, "json", "print JSON objects", &json);
@@ -208,7 +284,7 @@ int cmd_inspect(int argc, char **argv) {
     int code = report(diag, status, path);
     if (code == EXIT_DONE)
         code = is_weight_file(blob) ? inspect_weights(blob, path, json)
-                                    : inspect_program(path, folder, json);
+                                    : inspect_program(path, folder, target, json);
     orion_blob_unref(&blob);
     orion_diag_destroy(&diag);
     return code;

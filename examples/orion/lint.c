@@ -47,10 +47,7 @@ static const char *const verdict_names[] = {"", "solid", "explained", "doubtful"
 /* ---- targets ---- */
 
 static orion_status add_target(lint *l, const char *name) {
-    bool is_file = strchr(name, '/') != NULL || has_suffix(name, ".yaml");
-    orion_mil_target **into = &l->targets[l->target_count];
-    orion_status status = is_file ? orion_mil_target_load(name, NULL, l->file.diag, into)
-                                  : orion_mil_target_find(name, NULL, l->file.diag, into);
+    orion_status status = mil_target_open(name, l->file.diag, &l->targets[l->target_count]);
     l->target_count += status == ORION_OK;
     return status;
 }

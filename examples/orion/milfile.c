@@ -122,3 +122,9 @@ orion_status mil_file_weights(mil_file *f, const char *folder) {
     free(own);
     return status;
 }
+
+orion_status mil_target_open(const char *name, orion_diag *diag, orion_mil_target **target) {
+    bool is_file = strchr(name, '/') != NULL || has_suffix(name, ".yaml");
+    return is_file ? orion_mil_target_load(name, NULL, diag, target)
+                   : orion_mil_target_find(name, NULL, diag, target);
+}

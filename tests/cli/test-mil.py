@@ -198,6 +198,13 @@ def inspect_a_program(folder):
         result.need(words in text, f"no {words!r}")
     result = good("inspect", MIL / "llama-layer.mil", "--json")
     result.need(len(events(result)[0]["identity"]) == 194, "the identity")
+    result.need(events(result)[0]["dispatch_ms"] == 0.095, "the cost")
+    result = good("inspect", MIL / "llama-layer.mil", "--target", "M1", "--json")
+    event = events(result)[0]
+    result.need(event["target"] == "h13" and "compile_ms" not in event, "what is known of M1")
+    result = good("inspect", MIL / "llama-layer.mil", "--target", "M1")
+    result.need(b"cost on h13" in result.out and b"not known     compile" in result.out, "M1")
+    refused(1, "inspect", MIL / "llama-layer.mil", "--target", "M9", mentions="M9", lines=None)
     refused(1, "inspect", SOURCE / "README.md", mentions="expected 'program'", lines=None)
 
 
@@ -205,6 +212,7 @@ def inspect_a_program(folder):
 def inspect_without_weights(folder):
     result = good("inspect", RULES / "E-8/keep-header.mil")
     result.need(b"identity not known" in result.out and b"w.bin" in result.out, "what is missing")
+    result.need(b"cost not known: weight files are missing" in result.out, "no cost")
 
 
 @case
