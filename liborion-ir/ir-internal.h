@@ -246,10 +246,16 @@ orion_status ir_apply(orion_ir_graph *g, const ir_replacements *r);
 /* Move the nodes into a valid topological order if edits broke it (stable). */
 orion_status ir_sort(orion_ir_graph *g);
 
-/* ---- analysis (analysis.c): arrays indexed by value id, from `a`, of graph value_bound entries
- * ---- */
-uint32_t *ir_use_counts(const orion_ir_graph *g,
-                        const orion_allocator *a); /* outputs count as uses; NULL on no memory */
+/* ---- analysis (analysis.c) ---- */
+/* By value id, value_count entries from `a`; outputs count as uses; NULL on no memory. */
+uint32_t *ir_use_counts(const orion_ir_graph *g, const orion_allocator *a);
+/* Of two nodes of one op. */
+bool ir_same_attributes(const orion_ir_node *a, const orion_ir_node *b);
+uint64_t ir_hash_attributes(const orion_ir_node *n, uint64_t seed);
+/* Of two const nodes, a of ga and b of gb: type and data. */
+bool ir_same_constant(const orion_ir_graph *ga, const orion_ir_node *a, const orion_ir_graph *gb,
+                      const orion_ir_node *b);
+uint64_t ir_hash_constant(const orion_ir_graph *g, const orion_ir_node *n, uint64_t seed);
 
 /* ---- passes (pass.c, passes/<name>.c) ---- */
 typedef struct ir_pass {

@@ -559,6 +559,107 @@ ORION_API size_t orion_ir_memory_over(const orion_ir_memory *memory);
 /** 1 if the value is live at such a node (a constant: is read there), else 0. */
 ORION_API int orion_ir_memory_spills(const orion_ir_memory *memory, orion_ir_value v);
 
+/* ---- structure ---------------------------------------------------------------------------- */
+
+/**
+ * A number that two graphs of the same structure share: ops, attributes, types, which result goes
+ * to which operand, the order of inputs and of outputs, and the contents of constants. Names,
+ * numbers of values, the order of nodes, and nodes that no output depends on do not matter; nor
+ * does whether one constant or two equal ones are read. The same in every process. Not
+ * cryptographic: orion_ir_graph_equal decides. Linear in the graph and its constants.
+ * @return ORION_OK; ORION_ERROR_NO_MEMORY
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_ir_graph_hash(const orion_ir_graph *graph,
+                                                            uint64_t *out_hash);
+/**
+ * Do two graphs have the same structure, in the sense of orion_ir_graph_hash?
+ * @param out_equal  1 if they do, else 0
+ * @return ORION_OK; ORION_ERROR_NO_MEMORY
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_ir_graph_equal(const orion_ir_graph *a,
+                                                             const orion_ir_graph *b,
+                                                             int *out_equal);
+
+/**
+ * A graph as calls of parts: the same layer twelve times is one part, called twelve times.
+ *
+ * A part is a graph. A call names a part, the values that its inputs get, and those that its
+ * outputs are; values are those of orion_ir_outline_graph. Running all calls in order computes
+ * every value that is neither an input nor a constant there:
+ *
+ * @code
+ *     orion_ir_outline *o;
+ *     if (orion_ir_outline_create(graph, NULL, NULL, &o) != ORION_OK) return 1;
+ *     const orion_ir_graph *whole = orion_ir_outline_graph(o);
+ *     for (size_t i = 0; i < orion_ir_outline_part_count(o); i++) {
+ *         compile(orion_ir_outline_part(o, i));
+ *     }
+ *     for (size_t c = 0; c < orion_ir_outline_call_count(o); c++) {
+ *         size_t part = orion_ir_outline_call_part(o, c);
+ *         const orion_ir_graph *callee = orion_ir_outline_part(o, part);
+ *         for (size_t i = 0; i < orion_ir_graph_input_count(callee); i++) {
+ *             bind(part, i, orion_ir_value_type(whole, orion_ir_outline_call_input(o, c, i)));
+ *         }
+ *     }
+ * @endcode
+ *
+ * A constant of which all calls of a part read an equal one is in the part. One that differs from
+ * call to call (a weight) becomes an input of the part, and the calls name the constants: so layers
+ * of equal shape share a part whatever their weights are.
+ *
+ * The inputs of parts are named in0, in1 ..., the outputs out0, out1 ...; other values have no
+ * name. What stands between the repeated parts becomes parts that are called once.
+ * Threads: externally synchronised, like the graphs in it.
+ */
+typedef struct orion_ir_outline orion_ir_outline;
+
+typedef struct orion_ir_outline_options {
+    size_t size;
+    size_t min_nodes; /**< fewest nodes, constants not counted, of what is called more than once; 0:
+                         8 */
+} orion_ir_outline_options;
+
+/**
+ * Find equal stretches of nodes and make parts of them. Stretches are looked for in the order of
+ * the nodes, so layers must stand one after the other, as builders and orion_ir_grad leave them; a
+ * pass like "cse" that computes for all layers in the first makes that one differ. Nodes that no
+ * output depends on are left out.
+ * @return ORION_OK; ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY
+ * Ownership: the caller owns the result, which keeps nothing of `graph` but its blobs.
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_ir_outline_create(
+    const orion_ir_graph *graph, const orion_ir_outline_options *ORION_NULLABLE options,
+    const orion_allocator *ORION_NULLABLE allocator, orion_ir_outline **out_outline);
+ORION_API void orion_ir_outline_destroy(orion_ir_outline **outline);
+/** The graph that was cut up: a copy, whose values have the numbers they had in the original. */
+ORION_API const orion_ir_graph *orion_ir_outline_graph(const orion_ir_outline *outline);
+ORION_API size_t orion_ir_outline_part_count(const orion_ir_outline *outline);
+/** Part i, in the order of their first calls; NULL past the end. Borrowed. It may be rewritten by
+ * passes, once for all calls; orion_ir_outline_inline checks that its ports are as they were. */
+ORION_API orion_ir_graph *ORION_NULLABLE orion_ir_outline_part(const orion_ir_outline *outline,
+                                                               size_t i);
+ORION_API size_t orion_ir_outline_call_count(const orion_ir_outline *outline);
+/** Which part call `call` is of; 0 past the end. */
+ORION_API size_t orion_ir_outline_call_part(const orion_ir_outline *outline, size_t call);
+/** What input i of the part gets: an input, a constant, or an output of an earlier call. No value
+ * past the end. */
+ORION_API orion_ir_value orion_ir_outline_call_input(const orion_ir_outline *outline, size_t call,
+                                                     size_t i);
+/** The value that output i of the part is in this call; it need not be used by any other. No value
+ * past the end. */
+ORION_API orion_ir_value orion_ir_outline_call_output(const orion_ir_outline *outline, size_t call,
+                                                      size_t i);
+/**
+ * One graph again, with every call replaced by the nodes of its part. As long as no part was
+ * rewritten its structure is that of the original (orion_ir_graph_equal).
+ * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if a part no longer has the inputs and outputs it
+ * had; ORION_ERROR_VERIFY if one is not valid; ORION_ERROR_NO_MEMORY
+ * Ownership: the caller owns the graph.
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_ir_outline_inline(
+    const orion_ir_outline *outline, const orion_allocator *ORION_NULLABLE allocator,
+    orion_diag *ORION_NULLABLE diag, orion_ir_graph **out_graph);
+
 /* ---- evaluation --------------------------------------------------------------------------- */
 
 typedef enum orion_ir_eval_mode {

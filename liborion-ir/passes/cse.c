@@ -26,16 +26,15 @@ static bool commutes(uint32_t op) {
     return op == ORION_IR_OP_add || op == ORION_IR_OP_mul || op == ORION_IR_OP_equal;
 }
 
-static const void *data_of(const orion_ir_node *n) {
-    return (const char *)orion_blob_data(n->blob) + n->offset;
-}
-
 /* ---- equality and its hash ---- */
 
+static bool is_compared(const orion_ir_node *n) {
+    return n->bytes <= COMPARED_BYTES_MAX;
+}
+
 static bool same_constant(const orion_ir_graph *g, const orion_ir_node *a, const orion_ir_node *b) {
-    if (!orion_ir_type_equal(&ir_val(g, a->out)->type, &ir_val(g, b->out)->type)) return false;
-    if (a->blob == b->blob && a->offset == b->offset) return true;
-    return a->bytes <= COMPARED_BYTES_MAX && memcmp(data_of(a), data_of(b), a->bytes) == 0;
+    bool same_place = a->blob == b->blob && a->offset == b->offset;
+    return (same_place || (is_compared(a) && is_compared(b))) && ir_same_constant(g, a, g, b);
 }
 
 static bool same_operands(const orion_ir_node *a, const orion_ir_node *b) {
@@ -47,47 +46,33 @@ static bool same_operands(const orion_ir_node *a, const orion_ir_node *b) {
 static bool same(const orion_ir_graph *g, const orion_ir_node *a, const orion_ir_node *b) {
     if (a->op != b->op || !same_operands(a, b)) return false;
     if (a->op == ORION_IR_OP_const) return same_constant(g, a, b);
-    const ir_op *op = ir_op_get(a->op);
-    for (uint32_t i = 0; i < op->info.attr_count; i++) {
-        if (!ir_attr_equal(ir_op_attrs(op)[i].kind, &a->attrs[i], &b->attrs[i])) return false;
-    }
-    return true;
+    return ir_same_attributes(a, b);
 }
 
-static uint64_t hash_attribute(uint32_t kind, const ir_attr *attr, uint64_t seed) {
-    if (kind == ORION_IR_ATTR_FLOAT) return orn_hash_bytes(&attr->f, sizeof attr->f, seed);
-    if (kind != ORION_IR_ATTR_INTS) return orn_hash_bytes(&attr->i, sizeof attr->i, seed);
-    return orn_hash_bytes(attr->ints, attr->count * sizeof *attr->ints, seed);
-}
-
-static uint64_t hash_constant(const orion_ir_node *n, uint64_t seed) {
-    if (n->bytes <= COMPARED_BYTES_MAX) return orn_hash_bytes(data_of(n), n->bytes, seed);
+static uint64_t hash_constant(const orion_ir_graph *g, const orion_ir_node *n, uint64_t seed) {
+    if (is_compared(n)) return ir_hash_constant(g, n, seed);
     uint64_t place[2] = {(uint64_t)(uintptr_t)n->blob, n->offset};
     return orn_hash_bytes(place, sizeof place, seed);
 }
 
 /* Seeded with where the table lies, so that no graph can be prepared to meet in one slot. */
-static uint64_t hash(const table *t, const orion_ir_node *n) {
+static uint64_t hash(const table *t, const orion_ir_graph *g, const orion_ir_node *n) {
     uint64_t h = n->op ^ (uint64_t)(uintptr_t)t->slots;
-    if (n->op == ORION_IR_OP_const) return hash_constant(n, h);
+    if (n->op == ORION_IR_OP_const) return hash_constant(g, n, h);
     if (commutes(n->op)) {
         uint32_t pair[2] = {ORN_MIN(n->in[0], n->in[1]), ORN_MAX(n->in[0], n->in[1])};
         h = orn_hash_bytes(pair, sizeof pair, h);
     } else {
         h = orn_hash_bytes(n->in, n->n_in * sizeof *n->in, h);
     }
-    const ir_op *op = ir_op_get(n->op);
-    for (uint32_t i = 0; i < op->info.attr_count; i++) {
-        h = hash_attribute(ir_op_attrs(op)[i].kind, &n->attrs[i], h);
-    }
-    return h;
+    return ir_hash_attributes(n, h);
 }
 
 /* ---- the pass ---- */
 
 static orion_status visit(ir_sweep *s, orion_ir_node *n) {
     table *t = s->ctx;
-    size_t i = (size_t)hash(t, n) & (t->capacity - 1);
+    size_t i = (size_t)hash(t, s->g, n) & (t->capacity - 1);
     while (t->slots[i] != NULL && !same(s->g, t->slots[i], n)) i = (i + 1) & (t->capacity - 1);
     if (t->slots[i] == NULL) {
         t->slots[i] = n;

@@ -124,6 +124,10 @@ AT(orion_ir_pass_options, dump, 16);
 NUMBER(ORION_IR_EVAL_EXACT, 0);
 NUMBER(ORION_IR_EVAL_ROUNDED, 1);
 
+SIZE(orion_ir_outline_options, 16);
+AT(orion_ir_outline_options, size, 0);
+AT(orion_ir_outline_options, min_nodes, 8);
+
 SIZE(orion_ir_grad_options, 40);
 AT(orion_ir_grad_options, size, 0);
 AT(orion_ir_grad_options, output, 8);

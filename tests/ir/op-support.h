@@ -19,7 +19,7 @@
 #include "ir-internal.h"
 #include "support.h"
 
-enum { OP_TENSORS_MAX = 4, OP_NUMBERS_MAX = 32 };
+enum { OP_TENSORS_MAX = 4, OP_NUMBERS_MAX = 32, OP_BUFFERS_MAX = 256 };
 
 typedef struct op_tensor {
     orion_ir_type type;
@@ -49,8 +49,8 @@ orion_ir_graph *op_graph(const char *op, const op_tensors *operands, const char 
 /* The inputs or outputs of one evaluation: one buffer per port. */
 typedef struct op_buffers {
     size_t count;
-    double *data[64];
-    size_t elements[64];
+    double *data[OP_BUFFERS_MAX];
+    size_t elements[OP_BUFFERS_MAX];
 } op_buffers;
 void op_buffers_free(op_buffers *b);
 /* Zeroed buffers for the inputs, or the outputs, of a graph. */

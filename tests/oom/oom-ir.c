@@ -151,10 +151,64 @@ static orion_status on_ir_graph_used_inputs(oom_case *oom, void *ctx) {
     return status;
 }
 
+static orion_status on_ir_graph_hash(oom_case *oom, void *ctx) {
+    (void)ctx;
+    uint64_t hash = 0;
+    orion_ir_graph *graph = oom_layer(&oom->heap.allocator);
+    oom_arm(oom);
+    orion_status status = orion_ir_graph_hash(graph, &hash);
+    oom_disarm(oom);
+    orion_ir_graph_destroy(&graph);
+    return status;
+}
+
+static orion_status on_ir_graph_equal(oom_case *oom, void *ctx) {
+    (void)ctx;
+    int equal = 0;
+    orion_ir_graph *graph = oom_layer(&oom->heap.allocator);
+    oom_arm(oom);
+    orion_status status = orion_ir_graph_equal(graph, graph, &equal);
+    oom_disarm(oom);
+    orion_ir_graph_destroy(&graph);
+    return status;
+}
+
+static const orion_ir_outline_options short_parts = {sizeof(orion_ir_outline_options), 1};
+
+static orion_status on_ir_outline_create(oom_case *oom, void *ctx) {
+    (void)ctx;
+    orion_ir_graph *graph = oom_layer(NULL);
+    orion_ir_outline *outline = NULL;
+    oom_arm(oom);
+    orion_status status =
+        orion_ir_outline_create(graph, &short_parts, &oom->heap.allocator, &outline);
+    oom_disarm(oom);
+    oom_output(oom, status, outline);
+    orion_ir_outline_destroy(&outline);
+    orion_ir_graph_destroy(&graph);
+    return status;
+}
+
+static orion_status on_ir_outline_inline(oom_case *oom, void *ctx) {
+    (void)ctx;
+    orion_ir_graph *graph = oom_layer(NULL), *inlined = NULL;
+    orion_ir_outline *outline = NULL;
+    oom_prepared(orion_ir_outline_create(graph, &short_parts, &oom->heap.allocator, &outline));
+    oom_arm(oom);
+    orion_status status = orion_ir_outline_inline(outline, &oom->heap.allocator, NULL, &inlined);
+    oom_disarm(oom);
+    oom_output(oom, status, inlined);
+    orion_ir_graph_destroy(&inlined);
+    orion_ir_outline_destroy(&outline);
+    orion_ir_graph_destroy(&graph);
+    return status;
+}
+
 static const oom_row rows[] = {
     ROW(ir_builder_create), ROW(ir_builder_finish), ROW(ir_graph_clone),       ROW(ir_verify),
     ROW(ir_print),          ROW(ir_parse),          ROW(ir_run_passes),        ROW(ir_eval),
-    ROW(ir_grad),           ROW(ir_memory_create),  ROW(ir_graph_used_inputs),
+    ROW(ir_grad),           ROW(ir_memory_create),  ROW(ir_graph_used_inputs), ROW(ir_graph_hash),
+    ROW(ir_graph_equal),    ROW(ir_outline_create), ROW(ir_outline_inline),
 };
 
 int main(void) {
