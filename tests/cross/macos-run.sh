@@ -23,10 +23,16 @@ attempt "build machorun" aarch64-linux-gnu-gcc -std=gnu11 -O1 -g -Wall -Wextra -
     -o "$work/machorun" "$root"/tests/cross/machorun/*.c -L"$libraries" -Wl,--no-as-needed \
     -lnettle -lcmocka -lyaml -ljansson -lm || exit 1
 
+# The framework that a Mac has: the emulator, for AArch64 Linux. The back end finds it by dlopen.
+build=$work/emulator
+fill "$root/tests/cross/aarch64-linux.ini.in" "SYSROOT=$fetched" >"$work/new.ini"
+configure_and_build "the emulator" "$work/emulator.ini" -Dtests=disabled -Dexamples=false || exit 1
+emulator=$build/emulator/liborion-emulator-mini.so.0
+
 build=$work/build
 qemu="'qemu-aarch64', '-L', '/usr/aarch64-linux-gnu', '-E', 'LD_LIBRARY_PATH=$libraries'"
 prepare_macos "tests of macOS" "exe_wrapper = [$qemu, '$work/machorun']"
-set -- -Dwerror=true -Dtests=enabled
+set -- -Dwerror=true -Dtests=enabled "-Demulator_library=$emulator"
 configure_and_build macOS "$work/macos.ini" "$@" || exit 1
 run_units "macOS (machorun)"
 

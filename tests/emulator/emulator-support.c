@@ -1,8 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* What tests share that drive the back ends of the Neural Engine against the emulator. */
+#define _POSIX_C_SOURCE 200809L /* setenv */
 #include "emulator-support.h"
 
 #include <dlfcn.h>
+
+/* Programs with the same text have the same folder below the one for temporary files: each process
+ * has one of its own, from before the framework looks until the end. */
+static test_dir temporary;
+
+__attribute__((constructor)) static void begin(void) {
+    test_dir_create(&temporary);
+    setenv("TMPDIR", temporary.path, 1);
+    setenv("TEMP", temporary.path, 1); /* what GNUstep reads */
+}
+
+__attribute__((destructor)) static void end(void) {
+    test_dir_remove(&temporary);
+}
 
 const char *emulator_path(void) {
     const char *path = getenv("ORION_TEST_EMULATOR");

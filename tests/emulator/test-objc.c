@@ -2,6 +2,8 @@
 /* The `ane-objc` back end: opening, refused programs, lifetimes. */
 #include "emulator-support.h"
 
+#include <dlfcn.h>
+
 /* ---- opening ---- */
 
 static void refuse_open(const char *framework, const char *part) {
@@ -18,12 +20,19 @@ static void refuse_open(const char *framework, const char *part) {
     orion_diag_destroy(&diag);
 }
 
+static bool can_load(const char *library) {
+    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    if (handle == NULL) return false;
+    dlclose(handle);
+    return true;
+}
+
 static void test_open(void **state) {
     (void)state;
     refuse_open(NULL, "AppleNeuralEngine");
     refuse_open("/nowhere/libframework.so", "/nowhere/libframework.so");
     refuse_open("libm.so.6", "objc_getClass");
-    refuse_open("libgnustep-base.so.1.28", "objc_msgSend");
+    if (can_load("libgnustep-base.so.1.28")) refuse_open("libgnustep-base.so.1.28", "objc_msgSend");
     bench b = bench_open("");
     assert_int_equal(orion_ane_device_backend(b.device), ORION_ANE_BACKEND_ANE_OBJC);
     assert_string_equal(orion_ane_backend_name(ORION_ANE_BACKEND_ANE_OBJC), "ane-objc");

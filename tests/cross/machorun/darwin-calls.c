@@ -203,6 +203,15 @@ static void *sub_mmap(void *address, size_t size, int access, int flags, int fd,
     return mmap(address, size, access, here, fd, offset);
 }
 
+/* Of the folders that only Darwin has: the user's own for temporary files. */
+static size_t sub_confstr(int name, char *out, size_t size) {
+    enum { USER_TEMPORARY_FOLDER = 65537 };
+    const char *folder = getenv("TMPDIR");
+    if (name != USER_TEMPORARY_FOLDER) refuse("confstr: name %d", name);
+    int n = snprintf(out, size, "%s/", folder == NULL ? "/tmp" : folder);
+    return n < 0 ? 0 : (size_t)n + 1;
+}
+
 /* ---- locales ---- */
 
 static char *sub_setlocale(int category, const char *name) {
@@ -256,6 +265,7 @@ const substitute darwin_calls[] = {
     {"pthread_sigmask", ADDRESS_OF(sub_sigmask)},
     {"clock_gettime", ADDRESS_OF(sub_clock)},
     {"sysconf", ADDRESS_OF(sub_sysconf)},
+    {"confstr", ADDRESS_OF(sub_confstr)},
     {"getrlimit", ADDRESS_OF(sub_getrlimit)},
     {"setrlimit", ADDRESS_OF(sub_setrlimit)},
     {"mmap", ADDRESS_OF(sub_mmap)},

@@ -30,10 +30,12 @@ static const char *mapped(const char *path, char *out, size_t size) {
 }
 
 static void *sub_dlopen(const char *path, int flags) {
-    enum { LAZY = 1, NOW = 2, LOCAL = 4, GLOBAL = 8 };
+    enum { LAZY = 1, NOW = 2, LOCAL = 4, GLOBAL = 8, NODELETE = 0x80 };
     char file[1024];
-    if (flags & ~(LAZY | NOW | LOCAL | GLOBAL)) refuse("dlopen: flags 0x%x", (unsigned)flags);
-    int here = (flags & NOW ? RTLD_NOW : RTLD_LAZY) | (flags & GLOBAL ? RTLD_GLOBAL : RTLD_LOCAL);
+    if (flags & ~(LAZY | NOW | LOCAL | GLOBAL | NODELETE))
+        refuse("dlopen: flags 0x%x", (unsigned)flags);
+    int here = (flags & NOW ? RTLD_NOW : RTLD_LAZY) | (flags & GLOBAL ? RTLD_GLOBAL : RTLD_LOCAL) |
+               (flags & NODELETE ? RTLD_NODELETE : 0);
     return dlopen(path == NULL ? NULL : mapped(path, file, sizeof file), here);
 }
 

@@ -12,7 +12,6 @@
 static const char *const different[] = {
     "asprintf",
     "bind",
-    "confstr",
     "connect",
     "err",
     "errx",
