@@ -46,6 +46,25 @@ static const char foreign_text[] = MIL_PROGRAM(
     "tensor<fp32, [1, 4]> v = reshape(x = s, shape = [1, -1]);\n",
     "t, u, v, t");
 
+/* Formulas, constants made on the way, folding, states. */
+static const char more_foreign_text[] = MIL_PROGRAM(
+    "tensor<fp16, [2, 3]> x, tensor<int32, [2, 3]> i, state<tensor<fp16, [2, 3]>> s",
+    "tensor<fp16, [2, 3]> old = read_state(input = s);\n"
+    "tensor<fp16, [2, 3]> a = softplus(x = x);\n"
+    "tensor<fp16, [2, 3]> b = cumsum(x = a, axis = 1, reverse = true);\n"
+    "tensor<fp16, [2, 3]> c = reverse(x = b);\n"
+    "tensor<fp16, [2, 3]> d = gather_along_axis(x = c, indices = i);\n"
+    "tensor<int32, [2]> n = shape(x = d);\n"
+    "tensor<int32, [2]> m = add(x = n, y = tensor<int32, [2]>([0, 0]));\n"
+    "tensor<fp16, [2, 3]> e = reshape(x = d, shape = m);\n"
+    "tensor<fp16, [2, 2]> f = einsum(values = (e, x), equation = \"ab,cb->ac\");\n"
+    "fp16 g = reduce_prod(x = f);\n"
+    "tensor<fp16, [4, 4]> h = upsample_bilinear(x = f, scale_factor_height = 2, "
+    "scale_factor_width = 2);\n"
+    "tensor<fp16, [2, 3]> k = slice_update(x = old, update = x, begin = [0, 0], end = [2, 3]);\n"
+    "write_state(input = s, data = k);\n",
+    "g, h");
+
 static orion_mil_program *parse_on(const test_heap *heap, const char *text) {
     orion_mil_program *p;
     assert_int_equal(orion_mil_parse(text, strlen(text), "x", NULL, &heap->allocator, NULL, &p),
@@ -150,6 +169,7 @@ static void test_programs(void **state) {
     oom_loop("lower to ios18", lower, &dialects[1]);
     oom_loop("raise", raise_own, NULL);
     oom_loop("raise other people's", raise_foreign, (void *)(uintptr_t)foreign_text);
+    oom_loop("raise more of them", raise_foreign, (void *)(uintptr_t)more_foreign_text);
 }
 
 int main(void) {
