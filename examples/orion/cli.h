@@ -19,13 +19,26 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
 /* ---- options (options.c) ---- */
 
-typedef enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_COUNT, OPTION_NUMBER } option_kind;
+typedef enum option_kind {
+    OPTION_FLAG,
+    OPTION_TEXT,
+    OPTION_TEXTS,
+    OPTION_COUNT,
+    OPTION_NUMBER
+} option_kind;
+
+/* The values of an option that may be given several times, in their order. */
+enum { TEXTS_MAX = 256 };
+typedef struct text_list {
+    const char *items[TEXTS_MAX];
+    size_t count;
+} text_list;
 
 typedef struct option {
     const char *name;  /* without the dashes */
     const char *value; /* what the help calls the value; NULL for flags */
     const char *help;
-    void *into;         /* bool, const char *, uint64_t or double, as the kind says */
+    void *into;         /* bool, const char *, text_list, uint64_t or double, as the kind says */
     uint64_t low, high; /* of a count, inclusive */
     double min, max;    /* of a number, inclusive */
     option_kind kind;
@@ -59,6 +72,8 @@ void option_operand(option_list *list, const char *name, const char **into);
 void option_flag(option_list *list, const char *name, const char *help, bool *into);
 void option_text(option_list *list, const char *name, const char *value, const char *help,
                  const char **into);
+void option_texts(option_list *list, const char *name, const char *value, const char *help,
+                  text_list *into);
 void option_count(option_list *list, const char *name, const char *help, uint64_t *into,
                   uint64_t low, uint64_t high);
 void option_number(option_list *list, const char *name, const char *value, const char *help,
@@ -238,6 +253,25 @@ bool has_suffix(const char *path, const char *suffix);
 /* A writer to a stdio stream. */
 orion_writer stream_writer(FILE *stream);
 
+/* The dialect of --dialect; "" leaves *out alone. False with a message on standard error. */
+bool dialect_from_name(const option_list *list, const char *name, uint32_t *out);
+
+/* ---- graphs and programs into files (milwrite.c); messages on standard error ---- */
+
+orion_status graph_read(const char *path, orion_diag *diag, orion_ir_graph **out_graph);
+/* "FOLDER/NAME"; free() it. NULL if memory is out. */
+char *path_in(const char *folder, const char *name);
+/* True if it is there, too. */
+bool make_folder(const char *path);
+/* Each writes one file, complete or not at all, and returns EXIT_DONE or EXIT_FAILED. */
+int mil_write(const orion_mil_program *program, const char *path, uint32_t dialect);
+int graph_write(const orion_ir_graph *graph, const char *path);
+int plan_write(const orion_mil_plan *plan, const char *path);
+/* Lower a graph to the program `path`, with weights/weight.bin beside it if there are large
+ * constants. */
+int graph_lower_to(const orion_ir_graph *graph, const char *path, uint32_t dialect,
+                   orion_diag *diag);
+
 /* ---- commands ---- */
 
 int cmd_train(int argc, char **argv);
@@ -247,6 +281,8 @@ int cmd_lint(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
+int cmd_compile(int argc, char **argv);
+int cmd_run(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
 #endif

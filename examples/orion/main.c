@@ -20,6 +20,8 @@ static const struct {
     {"inspect", "show what is in a MIL program or a weight file", cmd_inspect},
     {"convert", "change the spelling of MIL, or between MIL and .oir", cmd_convert},
     {"diff", "say what two MIL programs compute differently", cmd_diff},
+    {"compile", "make MIL programs of a graph", cmd_compile},
+    {"run", "run a MIL program", cmd_run},
     {"doctor", "say which devices work here", cmd_doctor},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

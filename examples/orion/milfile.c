@@ -20,6 +20,18 @@ char *folder_of(const char *path) {
     return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
+bool dialect_from_name(const option_list *list, const char *name, uint32_t *out) {
+    if (strcmp(name, "ios16") == 0) {
+        *out = ORION_MIL_IOS16;
+    } else if (strcmp(name, "ios18") == 0) {
+        *out = ORION_MIL_IOS18;
+    } else if (name[0] != '\0') {
+        complain("%s: --dialect wants ios16 or ios18, not '%s'", list->command->name, name);
+        return false;
+    }
+    return true;
+}
+
 static orion_status to_stream(void *ctx, const void *bytes, size_t n) {
     return fwrite(bytes, 1, n, ctx) == n ? ORION_OK : ORION_ERROR_IO;
 }

@@ -24,6 +24,12 @@ void option_text(option_list *list, const char *name, const char *value, const c
             .name = name, .value = value, .help = help, .into = (void *)into, .kind = OPTION_TEXT});
 }
 
+void option_texts(option_list *list, const char *name, const char *value, const char *help,
+                  text_list *into) {
+    add(list,
+        (option){.name = name, .value = value, .help = help, .into = into, .kind = OPTION_TEXTS});
+}
+
 void option_count(option_list *list, const char *name, const char *help, uint64_t *into,
                   uint64_t low, uint64_t high) {
     add(list, (option){.name = name,
@@ -91,12 +97,21 @@ static bool parse_count(const char *s, uint64_t *out) {
 }
 
 static bool take_value(const command *c, option *o, const char *text) {
+    text_list *texts;
     uint64_t count;
     double number;
     char *end;
     switch (o->kind) {
     case OPTION_FLAG: *(bool *)o->into = true; break;
     case OPTION_TEXT: *(const char **)o->into = text; break;
+    case OPTION_TEXTS:
+        texts = o->into;
+        if (texts->count == TEXTS_MAX) {
+            complain("%s: --%s can be given %d times", c->name, o->name, TEXTS_MAX);
+            return false;
+        }
+        texts->items[texts->count++] = text;
+        break;
     case OPTION_COUNT:
         if (!parse_count(text, &count) || count < o->low || count > o->high) {
             complain("%s: --%s wants a whole number from %" PRIu64 " to %" PRIu64 ", not '%s'",

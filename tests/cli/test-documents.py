@@ -7,6 +7,7 @@ Only --steps is made small. The files that the commands name are made by the tes
 import os
 import re
 import shlex
+import struct
 import subprocess
 
 from harness import (ORION, SOURCE, TINY_RECIPE, case, environment, good, llama2c_tokenizer,
@@ -42,6 +43,12 @@ def write_programs(folder):
         good("convert", folder / "model.oir", folder / f"{name}.mil", "--dialect", "ios16")
 
 
+def write_array(path, elements):
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': (1, 256, 1, 64), }}\n".encode()
+    path.write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header +
+                     bytes(4 * elements))
+
+
 def run_all(folder, lines):
     """In one folder, in this order, by a shell that finds the program where the text says."""
     (folder / "build/examples/orion").mkdir(parents=True)
@@ -51,6 +58,7 @@ def run_all(folder, lines):
     (folder / "tok512.bin").write_bytes(llama2c_tokenizer())
     write_text(folder)
     write_programs(folder)
+    write_array(folder / "x.npy", 256 * 64)
     path = f"{folder}/build/examples/orion:{os.environ['PATH']}"
     for line in lines:
         print(line, flush=True)
@@ -82,7 +90,7 @@ def page_of_the_program(folder):
 def examples_of_the_help(folder):
     lines = []
     for args in ((), ("train",), ("generate",), ("eval",), ("lint",), ("inspect",), ("convert",),
-                 ("diff",)):
+                 ("diff",), ("compile",), ("run",)):
         examples = good(*args, "--help").out.decode().split("examples:\n")[1]
         found = list(commands(examples))
         assert found, f"no example in the help of {shlex.join(args)}"

@@ -6,7 +6,7 @@ import re
 from harness import SOURCE, case, good, main, orion, refused
 
 COMMANDS = ("train", "generate", "eval")
-MIL_COMMANDS = ("lint", "inspect", "convert", "diff")
+MIL_COMMANDS = ("lint", "inspect", "convert", "diff", "compile", "run")
 ALL = COMMANDS + MIL_COMMANDS + ("doctor",)
 
 
