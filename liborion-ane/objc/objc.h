@@ -91,6 +91,9 @@ orion_status objc_failure(const objc_system *s, objc_stage stage, objc_id error,
 typedef struct objc_device {
     orion_allocator allocator;
     objc_system system;
+    ane_surfaces surfaces; /* for the probe of order.c */
+    pthread_mutex_t order_lock;
+    bool order_known, declared[2]; /* inputs, outputs: bound as the text has them, not by name */
 } objc_device;
 
 typedef struct objc_code {
@@ -99,12 +102,27 @@ typedef struct objc_code {
     objc_id model, options; /* retained */
     uint32_t *indices;      /* of symbols, by port */
     ane_symbols symbols;
-    bool loaded;
+    bool loaded, probe;
 } objc_code;
+
+/* backend-objc.c. A probe is bound by name, whatever is known of the order. */
+orion_status objc_code_create(objc_device *device, const orion_ane_source *source, bool probe,
+                              orion_diag *diag, objc_code **out_code);
+void objc_code_release(objc_code *code);
 
 /* model.c: descriptor, model, files, compile, load; and the way back. */
 orion_status objc_model_create(objc_code *code, const orion_ane_source *source, orion_diag *diag);
 void objc_model_destroy(objc_code *code);
+
+/* run.c */
+typedef struct objc_run objc_run;
+orion_status objc_run_create(objc_code *code, objc_run **out_run);
+void objc_run_destroy(objc_run *run);
+void objc_run_bind(objc_run *run, size_t port, void *surface); /* borrowed */
+orion_status objc_run_execute(objc_run *run, orion_diag *diag);
+
+/* order.c: in which order are symbols that nothing lists? Tried once per device. */
+orion_status objc_order_find(objc_device *device, orion_diag *diag, bool out_declared[2]);
 
 /* ports.c: layout and order of the declared ports, from the loaded model. */
 orion_status objc_ports_lay_out(objc_code *code, const char *function, orion_diag *diag);

@@ -3,8 +3,7 @@
  * Layout and order of ports, from the loaded model's attributes.
  *
  * Requests do not name what they bind: surface i belongs to symbol i, and the order of symbols is
- * the compiler's. The attributes list the symbols; where they do not, names are taken to
- * be in the order of their bytes.
+ * the compiler's. The attributes list the symbols; where they do not, order.c finds out.
  */
 #include "objc.h"
 
@@ -159,12 +158,28 @@ static uint32_t alphabetical_index(const objc_code *code, size_t port) {
     return before;
 }
 
+static uint32_t declared_index(const objc_code *code, size_t port) {
+    size_t first = port < code->code.input_count ? 0 : code->code.input_count;
+    return (uint32_t)(port - first);
+}
+
+/* Are there ports whose order is not told and matters? */
+static bool must_guess(const objc_code *code, objc_id inputs, objc_id outputs) {
+    size_t in = code->code.input_count, out = code->code.port_count - in;
+    return !code->probe && ((inputs == NULL && in > 1) || (outputs == NULL && out > 1));
+}
+
 static orion_status order(objc_code *code, objc_id description, orion_diag *diag) {
     const objc_system *s = &code->device->system;
+    bool guessed[2] = {false, false};
     static const char *const arrays[] = {"kANEFModelInputSymbolsArrayKey",
                                          "kANEFModelOutputSymbolsArrayKey"};
     static const char *const index_arrays[] = {"ANEFModelInputSymbolIndexArray",
                                                "ANEFModelOutputSymbolIndexArray"};
+    if (must_guess(code, objc_value_of(s, description, arrays[0]),
+                   objc_value_of(s, description, arrays[1]))) {
+        TRY(objc_order_find(code->device, diag, guessed));
+    }
     objc_id procedure = find_numbered(s, objc_value_of(s, description, "ANEFModelProcedures"),
                                       "ANEFModelProcedureID", code->symbols.procedure);
     for (size_t i = 0; i < code->code.port_count; i++) {
@@ -172,7 +187,8 @@ static orion_status order(objc_code *code, objc_id description, orion_diag *diag
         objc_id symbols = objc_value_of(s, description, arrays[side]);
         objc_id allowed = objc_value_of(s, procedure, index_arrays[side]);
         if (symbols == NULL) {
-            code->indices[i] = alphabetical_index(code, i);
+            code->indices[i] =
+                guessed[side] ? declared_index(code, i) : alphabetical_index(code, i);
         } else if (!find_symbol(s, symbols, allowed, code->symbols.names[i], &code->indices[i])) {
             ORN_ERROR(diag, ANE_LAYOUT, code->symbols.names[i],
                       "the compiled program does not list the symbol '%s'", code->symbols.names[i]);

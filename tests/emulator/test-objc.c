@@ -107,12 +107,39 @@ static void test_cache(void **state) {
     bench_close(&b);
 }
 
+/* ---- order ---- */
+
+/* Nothing lists the symbols: a probe finds the order out, once per device. */
+static void test_probed_order(void **state) {
+    (void)state;
+    static const char *const settings[] = {"symbols=hidden", "symbols=hidden, order=declared"};
+    for (size_t i = 0; i < ORN_COUNT(settings); i++) {
+        bench b = bench_open(settings[i]);
+        for (int width = 5; width < 7; width++) {
+            char *text = two_outputs_text(3, width);
+            ane_bound bound = ane_bind(bench_compile(&b, text, NULL), false);
+            assert_ok(bench_execute(&b, &bound), b.diag);
+            double product[21], difference[21];
+            ane_read(&bound, 2, product); /* b = x y, with y = 1, 2 ... and x = 2, 3 ... */
+            ane_read(&bound, 3, difference);
+            for (int k = 0; k < 3 * width; k++) {
+                assert_true(product[k] == (double)((k + 1) * (k + 2)) && difference[k] == 1);
+            }
+            ane_bound_free(&bound);
+            free(text);
+        }
+        assert_int_equal(emulator_counters().compiles, 3); /* two programs and the probe */
+        bench_close(&b);
+    }
+    assert_int_equal(emulator_counters().objects_now, 0);
+    assert_int_equal(emulator_counters().surfaces_now, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open),
-        cmocka_unit_test(test_wrong_programs),
-        cmocka_unit_test(test_lifetimes),
-        cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_open),         cmocka_unit_test(test_wrong_programs),
+        cmocka_unit_test(test_lifetimes),    cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_probed_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
