@@ -152,7 +152,7 @@ typedef struct mil_pass {
                         const mil_side_options *options, const orion_allocator *allocator,
                         orion_diag *diag, orion_ir_graph **out, bool *changed);
 } mil_pass;
-extern const mil_pass mil_pass_expand, mil_pass_rank, mil_pass_limits, mil_pass_conv,
+extern const mil_pass mil_pass_expand, mil_pass_norm, mil_pass_rank, mil_pass_limits, mil_pass_conv,
     mil_pass_concat, mil_pass_rsqrt, mil_pass_truth, mil_pass_slice, mil_pass_pad, mil_pass_mask,
     mil_pass_half;
 /* All passes but half. */

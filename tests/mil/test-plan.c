@@ -163,6 +163,33 @@ static void assert_legal(const orion_mil_plan *plan, const orion_mil_target *tar
 
 /* ---- tests ---- */
 
+/* Rows that fp16 cannot square, large and small, and one of zeros: norm and gradient come out
+ * right. */
+static void test_norms_in_half(void **state) {
+    (void)state;
+    static const char text[] = "oir 1\ngraph @main(%x: f32[3,8], %g: f32[8]) -> (%y) {\n"
+                               "  %y = rms_norm %x, %g {epsilon=1e-06} : f32[3,8]\n}\n";
+    double x[24], ones[8], *in[] = {x, ones}, out[24], wanted[24], *outs[] = {out}, *w[] = {wanted};
+    orion_mil_target *target = target_of("h16");
+    orion_ir_graph *graph = parse_graph(text);
+    orion_mil_plan *plan;
+    assert_ok(orion_mil_legalize(graph, target, NULL, NULL, NULL, &plan), NULL);
+    for (int i = 0; i < 24; i++) {
+        x[i] = i < 8 ? 400.0 * (i - 4) : i < 16 ? 0.0001 * (i - 9) : 0;
+        if (i < 8) ones[i] = 1;
+    }
+    assert_int_equal(orion_mil_plan_call_count(plan), 1);
+    const orion_ir_graph *program = program_at(plan, 0).graph;
+    bool swapped = orion_ir_value_type(program, orion_ir_graph_input(program, 0)).rank == 1;
+    const double *given[] = {in[swapped], in[!swapped]}, *all[] = {x, ones};
+    assert_ok(orion_ir_eval(program, ORION_IR_EVAL_ROUNDED, given, outs, NULL), NULL);
+    assert_ok(orion_ir_eval(graph, ORION_IR_EVAL_EXACT, all, w, NULL), NULL);
+    assert_doubles_near(out, wanted, 24, 1e-4, 0.01);
+    orion_mil_plan_destroy(&plan);
+    orion_ir_graph_destroy(&graph);
+    orion_mil_target_destroy(&target);
+}
+
 static void print_table(const orion_mil_plan *plan, const char *name, const char *what) {
     orion_writer out = orion_writer_fd(1);
     print_message("%s, %s:\n", name, what);
@@ -406,6 +433,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layers_are_legal),
         cmocka_unit_test(test_plans_compute_the_same),
+        cmocka_unit_test(test_norms_in_half),
         cmocka_unit_test(test_models),
         cmocka_unit_test(test_plans_are_deterministic),
         cmocka_unit_test(test_constants_and_blocks),
