@@ -201,3 +201,37 @@ orion_status mil_raise_resize_bilinear(mil_raiser *r, statement *s, orion_ir_val
     rulers[0].mode = rulers[1].mode = mode;
     return by_bilinear(r, s, x, rulers, out);
 }
+
+/* Of ios17, for both: the last `resized_dims` numbers of `shape` are the new extents. */
+orion_status mil_raise_resize(mil_raiser *r, statement *s, orion_ir_value *out) {
+    static const char *const names[] = {
+        "x", "shape", "resized_dims", "interpolation_mode", "sampling_mode", NULL};
+    orion_ir_value x;
+    ruler rulers[2];
+    mil_ints shape;
+    int64_t resized;
+    const char *how = "LINEAR";
+    sampling mode = DEFAULT;
+    bool given;
+    TRY(mil_only(r, s, names));
+    TRY(image_operand(r, s, &x, rulers));
+    TRY(mil_integers(r, s, "shape", NULL, &shape));
+    TRY(mil_int(r, s, "resized_dims", NULL, &resized));
+    TRY(mil_string(r, s, "interpolation_mode", &given, &how));
+    TRY(sampling_mode(r, s, &mode));
+    bool linear = strcmp(how, "LINEAR") == 0, nearest_one = strcmp(how, "NEAREST_NEIGHBOR") == 0;
+    bool good = resized >= 1 && resized <= 2 && shape.count >= (size_t)resized;
+    if (!good || (!linear && !nearest_one) || (nearest_one && mode != DEFAULT)) {
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_OP,
+                          "one or two axes can be resized, LINEAR or NEAREST_NEIGHBOR, the latter "
+                          "with sampling_mode DEFAULT");
+    }
+    for (size_t i = 0; i < 2; i++) {
+        bool kept = i + (size_t)resized < 2;
+        int64_t to = kept ? rulers[i].from : shape.items[shape.count - 2 + i];
+        TRY(check_size(r, s, (double)to, &rulers[i]));
+        rulers[i].ratio = (double)rulers[i].from / (double)to;
+        rulers[i].mode = kept ? STRICT_ALIGN_CORNERS : mode; /* every place looks at itself */
+    }
+    return nearest_one ? by_nearest(r, s, x, rulers, out) : by_bilinear(r, s, x, rulers, out);
+}

@@ -156,6 +156,134 @@ orion_status mil_raise_flatten2d(mil_raiser *r, statement *s, orion_ir_value *ou
     return ORION_OK;
 }
 
+/*
+ * Blocks of places become batches, block by block, and back: x [N, C, H, W] with b = [p, q] is seen
+ * as [N, C, H/p, p, W/q, q] and becomes [p, q, N, C, H/p, W/q].
+ */
+static orion_status read_blocks(mil_raiser *r, statement *s, const char *margins, orion_ir_value *x,
+                                mil_ints *block, mil_ints *margin) {
+    const char *const names[] = {"x", "block_shape", margins, NULL};
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, x));
+    TRY(mil_integers(r, s, "block_shape", NULL, block));
+    TRY(mil_integers(r, s, margins, NULL, margin));
+    bool good = mil_raised_type(r, *x).rank == 4 && block->count == 2 && margin->count == 4;
+    for (size_t i = 0; i < 2 && good; i++)
+        good = block->items[i] >= 1 && block->items[i] <= INT16_MAX;
+    for (size_t i = 0; i < 4 && good; i++)
+        good = margin->items[i] >= 0 && margin->items[i] <= INT32_MAX;
+    return good ? ORION_OK
+                : mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE,
+                             "x must be [N, C, H, W], block_shape two numbers, %s two pairs",
+                             margins);
+}
+
+orion_status mil_raise_space_to_batch(mil_raiser *r, statement *s, orion_ir_value *out) {
+    static const int64_t perm[] = {3, 5, 0, 1, 2, 4};
+    orion_ir_value x;
+    mil_ints b, pad;
+    TRY(read_blocks(r, s, "paddings", &x, &b, &pad));
+    for (uint32_t i = 0; i < 2; i++) {
+        const int64_t *by = pad.items + 2 * (size_t)i;
+        if (by[0] != 0 || by[1] != 0) x = mil_pad_axis(r, x, 2 + i, by[0], by[1]);
+    }
+    orion_ir_type t = mil_raised_type(r, x);
+    int64_t p = b.items[0], q = b.items[1], h = t.dims[2], w = t.dims[3];
+    if (h % p != 0 || w % q != 0)
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "block_shape must divide H and W");
+    const int64_t seen[] = {t.dims[0], t.dims[1], h / p, p, w / q, q};
+    const int64_t dims[] = {p * q * t.dims[0], t.dims[1], h / p, w / q};
+    orion_ir_value y = orion_ir_reshape(r->b, x, seen, 6);
+    *out = orion_ir_reshape(r->b, orion_ir_transpose(r->b, y, perm, 6), dims, 4);
+    return ORION_OK;
+}
+
+orion_status mil_raise_batch_to_space(mil_raiser *r, statement *s, orion_ir_value *out) {
+    static const int64_t perm[] = {2, 3, 4, 0, 5, 1};
+    orion_ir_value x;
+    mil_ints b, crop;
+    TRY(read_blocks(r, s, "crops", &x, &b, &crop));
+    orion_ir_type t = mil_raised_type(r, x);
+    int64_t p = b.items[0], q = b.items[1], h = t.dims[2], w = t.dims[3], n = t.dims[0] / (p * q);
+    const int64_t *c = crop.items;
+    if (t.dims[0] % (p * q) != 0 || c[0] + c[1] >= h * p || c[2] + c[3] >= w * q)
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE,
+                          "block_shape must divide N, and crops must leave something");
+    const int64_t seen[] = {p, q, n, t.dims[1], h, w}, dims[] = {n, t.dims[1], h * p, w * q};
+    orion_ir_value y = orion_ir_transpose(r->b, orion_ir_reshape(r->b, x, seen, 6), perm, 6);
+    y = orion_ir_reshape(r->b, y, dims, 4);
+    if (c[0] != 0 || c[1] != 0) y = mil_slice_axis(r, y, 2, c[0], h * p - c[1]);
+    if (c[2] != 0 || c[3] != 0) y = mil_slice_axis(r, y, 3, c[2], w * q - c[3]);
+    *out = y;
+    return ORION_OK;
+}
+
+/* ---- concat ---- */
+
+/* Interleaved, element i of the result's axis is of value i % count: the values are joined along a
+ * new axis behind, which then becomes part of it. */
+orion_status mil_raise_concat(mil_raiser *r, statement *s, orion_ir_value *out) {
+    static const char *const names[] = {"values", "axis", "interleave", NULL};
+    const orion_ir_value *values;
+    size_t count;
+    uint32_t axis;
+    bool given, interleave = false, marked[ORION_IR_RANK_MAX] = {false};
+    TRY(mil_bool(r, s, "interleave", &given, &interleave));
+    if (!interleave) return mil_raise_generic(r, s, out);
+    TRY(mil_only(r, s, names));
+    TRY(mil_operands(r, s, "values", &values, &count));
+    orion_ir_type type = mil_raised_type(r, values[0]);
+    TRY(mil_axis(r, s, "axis", type.rank, MIL_REQUIRED, &axis));
+    if (type.rank == ORION_IR_RANK_MAX)
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "rank 9 is above %d", ORION_IR_RANK_MAX);
+    orion_ir_value *parts = orn_arena_alloc(&r->scratch, count * sizeof *parts);
+    if (parts == NULL) return ORION_ERROR_NO_MEMORY;
+    marked[axis + 1] = true;
+    for (size_t i = 0; i < count; i++) {
+        if (mil_raised_type(r, values[i]).rank != type.rank)
+            return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "the values differ in rank");
+        parts[i] = mil_insert_axes(r, values[i], marked, type.rank + 1);
+    }
+    orion_ir_attr attr = orion_ir_attr_int("axis", axis + 1);
+    *out = orion_ir_build(r->b, ORION_IR_OP_concat, parts, count, &attr, 1);
+    type.dims[axis] *= (int64_t)count;
+    *out = orion_ir_reshape(r->b, *out, type.dims, type.rank);
+    return ORION_OK;
+}
+
+/* The extents [begins[k], ends[k]) of each reference, one behind the other. */
+orion_status mil_raise_reshape_like(mil_raiser *r, statement *s, orion_ir_value *out) {
+    static const char *const names[] = {"x", "ref_tensors", "begins", "ends", "end_masks", NULL};
+    const orion_ir_value *like;
+    orion_ir_value x;
+    size_t count, rank = 0;
+    mil_ints begins, ends, masks;
+    int64_t dims[ORION_IR_RANK_MAX];
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, &x));
+    TRY(mil_operands(r, s, "ref_tensors", &like, &count));
+    TRY(mil_integers(r, s, "begins", NULL, &begins));
+    TRY(mil_integers(r, s, "ends", NULL, &ends));
+    TRY(mil_integers(r, s, "end_masks", NULL, &masks));
+    bool good = begins.count == count && ends.count == count && masks.count == count;
+    for (size_t k = 0; k < count && good; k++) {
+        orion_ir_type type = mil_raised_type(r, like[k]);
+        int64_t from = begins.items[k], to = masks.items[k] != 0 ? type.rank : ends.items[k];
+        if (from < 0) from += type.rank;
+        if (to < 0) to += type.rank;
+        good = from >= 0 && to <= type.rank;
+        for (; from < to && good; from++) {
+            good = rank < ORION_IR_RANK_MAX;
+            if (good) dims[rank++] = type.dims[from];
+        }
+    }
+    if (!good)
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_PARAMETER,
+                          "begins, ends and end_masks must name axes of each of ref_tensors");
+    *out = orion_ir_reshape(r->b, x, dims, rank);
+    return ORION_OK;
+}
+
 /* ---- tensors that depend on shapes and parameters alone ---- */
 
 /* The type that the statement declares. */
@@ -208,8 +336,12 @@ orion_status mil_raise_fill_like(mil_raiser *r, statement *s, orion_ir_value *ou
 }
 
 orion_status mil_raise_shape(mil_raiser *r, statement *s, orion_ir_value *out) {
+    static const char *const names[] = {"x", "output_dtype", NULL};
     orion_ir_value x;
-    TRY(mil_one_operand(r, s, &x));
+    orion_ir_type declared;
+    TRY(mil_only(r, s, names));
+    TRY(mil_operand(r, s, "x", false, &x));
+    TRY(declared_type(r, s, &declared));
     orion_ir_type type = mil_raised_type(r, x);
     int32_t dims[ORION_IR_RANK_MAX];
     int64_t rank = type.rank;
@@ -217,6 +349,7 @@ orion_status mil_raise_shape(mil_raiser *r, statement *s, orion_ir_value *out) {
     if (rank == 0) return mil_refuse(r, s, ORION_MESSAGE_MIL_OP, "the shape of a scalar is empty");
     orion_ir_type list = orion_ir_type_make(ORION_IR_I32, 1, &rank);
     *out = orion_ir_constant(r->b, list, dims, (size_t)rank * sizeof *dims);
+    *out = mil_to_dtype(r, *out, (orion_ir_dtype)declared.dtype);
     return ORION_OK;
 }
 

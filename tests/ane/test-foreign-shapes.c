@@ -141,6 +141,57 @@ static void test_blocks(void **state) {
           "tensor<fp32, [64, 6]> z = flatten2d(x = x, axis = -1);\n", 0);
 }
 
+/* [2, 3, 4, 6] with blocks of 2 by 3, and back with a margin taken off. */
+static void test_batches(void **state) {
+    bench *b = *state;
+    for (int i = 0; i < 12 * 3 * 2 * 2; i++) {
+        int w = i % 2, h = i / 2 % 2, c = i / 4 % 3, n = i / 12 % 2, q = i / 24 % 3, p = i / 72;
+        b->want[i] = AT(b->x, 3, 4, 6, n, c, 2 * h + p, 3 * w + q);
+    }
+    check(b, "tensor<fp32, [2, 3, 4, 6]> x",
+          "tensor<fp32, [12, 3, 2, 2]> z = space_to_batch(x = x, block_shape = [2, 3], paddings = "
+          "[[0, 0], [0, 0]]);\n",
+          0);
+    for (int i = 0; i < 2 * 3 * 3 * 4; i++) {
+        int w = i % 4 + 1, h = i / 4 % 3, c = i / 12 % 3, n = i / 36;
+        b->want[i] = AT(b->x, 3, 4, 6, n, c, h, w);
+    }
+    check(b, "tensor<fp32, [2, 3, 4, 6]> x",
+          "tensor<fp32, [12, 3, 2, 2]> s = space_to_batch(x = x, block_shape = [2, 3], paddings = "
+          "[[0, 0], [0, 0]]);\n"
+          "tensor<fp32, [2, 3, 3, 4]> z = batch_to_space(x = s, block_shape = [2, 3], crops = [[0, "
+          "1], [1, 1]]);\n",
+          0);
+    for (int i = 0; i < 6 * 3 * 2 * 2; i++) { /* a row and a column of zeros in front */
+        int w = i % 2, h = i / 2 % 2, c = i / 4 % 3, q = i / 12 % 3, p = i / 36;
+        int row = 2 * h + p - 1, column = 3 * w + q - 1;
+        bool inside = row >= 0 && column >= 0;
+        b->want[i] = inside ? AT(b->x, 3, 3, 5, 0, c, row, column) : 0;
+    }
+    check(b, "tensor<fp32, [1, 3, 3, 5]> x",
+          "tensor<fp32, [6, 3, 2, 2]> z = space_to_batch(x = x, block_shape = [2, 3], paddings = "
+          "[[1, 0], [1, 0]]);\n",
+          0);
+}
+
+static void test_interleaved_and_like(void **state) {
+    bench *b = *state;
+    for (int i = 0; i < 2 * 6 * 2; i++) { /* [2, 3, 2] twice along axis 1 */
+        int n = i / 12, c = i / 2 % 6, k = i % 2;
+        b->want[i] = (c % 2 == 0 ? 1 : -1) * b->x[(n * 3 + c / 2) * 2 + k];
+    }
+    check(b, "tensor<fp32, [2, 3, 2]> x",
+          "tensor<fp32, [2, 3, 2]> m = mul(x = x, y = fp32(-1));\n"
+          "tensor<fp32, [2, 6, 2]> z = concat(values = (x, m), axis = 1, interleave = true);\n",
+          0);
+    for (int i = 0; i < 12; i++) b->want[i] = b->x[i];
+    check(
+        b, "tensor<fp32, [12]> x, tensor<fp32, [3, 9, 4]> y",
+        "tensor<fp32, [3, 4]> z = reshape_like(x = x, ref_tensors = (y, y), begins = [0, 2], ends "
+        "= [1, 0], end_masks = [false, true]);\n",
+        0);
+}
+
 static void test_made_of_shapes(void **state) {
     bench *b = *state;
     for (int i = 0; i < 6; i++) b->want[i] = 2.5;
@@ -266,6 +317,11 @@ static double look_areas(int i, int from, int to) {
     return (i + 0.5) * from / to - 0.5;
 }
 
+/* Only the width is resized. */
+static double look_offset_width(int i, int from, int to) {
+    return from == to ? i : look_offset(i, from, to);
+}
+
 /* [1, 2, 3, 4] to [1, 2, H, W] */
 static void want_image(bench *b, int height, int width, look at) {
     for (int c = 0; c < 2; c++) {
@@ -310,6 +366,12 @@ static void test_images(void **state) {
         {"resize_bilinear(x = x, target_size_height = 5, target_size_width = 7, sampling_mode = "
          "\"UNALIGN_CORNERS\")",
          5, 7, look_areas},
+        {"resize(x = x, shape = [1, 2, 5, 7], resized_dims = uint32(2), interpolation_mode = "
+         "\"LINEAR\", sampling_mode = \"UNALIGN_CORNERS\")",
+         5, 7, look_areas},
+        {"resize(x = x, shape = [7], resized_dims = uint32(1), interpolation_mode = \"LINEAR\", "
+         "sampling_mode = \"OFFSET_CORNERS\")",
+         3, 7, look_offset_width},
     };
     for (size_t i = 0; i < ORN_COUNT(cases); i++) {
         char text[512];
@@ -330,6 +392,10 @@ static void test_images(void **state) {
           "tensor<fp32, [1, 2, 2, 7]> z = resize_nearest_neighbor(x = x, target_size_height = 2, "
           "target_size_width = 7);\n",
           0);
+    check(b, "tensor<fp32, [1, 2, 3, 4]> x",
+          "tensor<fp32, [1, 2, 2, 7]> z = resize(x = x, shape = [2, 7], resized_dims = uint32(2), "
+          "interpolation_mode = \"NEAREST_NEIGHBOR\", sampling_mode = \"DEFAULT\");\n",
+          0);
 }
 
 int main(void) {
@@ -338,6 +404,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_crop_and_windows, new_bench, free_bench),
         cmocka_unit_test_setup_teardown(test_pads, new_bench, free_bench),
         cmocka_unit_test_setup_teardown(test_blocks, new_bench, free_bench),
+        cmocka_unit_test_setup_teardown(test_batches, new_bench, free_bench),
+        cmocka_unit_test_setup_teardown(test_interleaved_and_like, new_bench, free_bench),
         cmocka_unit_test_setup_teardown(test_made_of_shapes, new_bench, free_bench),
         cmocka_unit_test_setup_teardown(test_gathers, new_bench, free_bench),
         cmocka_unit_test_setup_teardown(test_scatters, new_bench, free_bench),

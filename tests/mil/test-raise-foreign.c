@@ -92,6 +92,17 @@ static void test_refusals(void **state) {
         {"fp32 y = upsample_bilinear(x = m, scale_factor_height = 0.1);", PARAMETER,
          "the new extent must be in [1, 32767]"},
         {"fp32 y = upsample_nearest_neighbor(x = s);", TYPE, "x must have two axes"},
+        {"fp32 y = resize(x = m, shape = [1, 4, 4], resized_dims = 3);", UNSUPPORTED,
+         "one or two axes can be resized"},
+        {"fp32 y = space_to_batch(x = x, block_shape = [2, 2], paddings = [0, 0, 0, 0]);", TYPE,
+         "x must be [N, C, H, W]"},
+        {"fp32 y = space_to_batch(x = m, block_shape = [3, 2], paddings = [0, 0, 0, 0]);", TYPE,
+         "block_shape must divide H and W"},
+        {"fp32 y = batch_to_space(x = m, block_shape = [2, 2], crops = [0, 0, 0, 0]);", TYPE,
+         "block_shape must divide N"},
+        {"fp32 y = reshape_like(x = x, ref_tensors = (x), begins = [0], ends = [3], end_masks = "
+         "[false]);",
+         PARAMETER, "must name axes of each of ref_tensors"},
         /* tensors out of parameters */
         {"fp32 y = fill(shape = i);", UNSUPPORTED,
          "the parameter 'shape' must be a constant, 'i' is computed"},
