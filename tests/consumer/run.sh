@@ -83,6 +83,57 @@ if [ -f "$root/examples/Makefile" ]; then
         SOURCE="$root/examples" OUT="$work/examples" CFLAGS="-O1 -Wall -Wextra -Werror $flags" check
 fi
 
+# Programs in other languages, and an engine of its own that takes liborion-ane alone.
+emulator=$libdir/liborion-emulator.so.0
+mini=$libdir/liborion-emulator-mini.so.0
+if [ -e "$mini" ]; then
+    attempt "an engine on the emulator" "$work/examples/engine" "$mini"
+else
+    echo "[  SKIPPED ] an engine on the emulator"
+fi
+if ! command -v gnustep-config >/dev/null 2>&1 || [ ! -e "$emulator" ]; then
+    echo "gobjc or libgnustep-base-dev are not installed"
+    echo "[  SKIPPED ] Objective-C program"
+elif [ "$sanitizer" != none ]; then
+    echo "GNUstep keeps much until the process ends, which sanitizers report"
+    echo "[  SKIPPED ] Objective-C program"
+else
+    for framework in "" "$emulator"; do
+        attempt "Objective-C program${framework:+ on the emulator}" make -s \
+            -f "$root/examples/objc/Makefile" SOURCE="$root/examples/objc" OUT="$work/examples" \
+            CFLAGS=-Werror FRAMEWORK="$framework" check
+    done
+fi
+
+# The Swift program: its names are Orion's, its module is found; the rest needs a Swift compiler.
+swift=$root/examples/swift
+swift_names() {
+    for word in $(grep -ohE '\b(orion_[a-z]|ORION_)\w+' "$swift"/Sources/orion-swift/*.swift |
+        sort -u); do
+        grep -qw "$word" "$root"/include/orion/*.h || { echo "no $word"; return 1; }
+    done
+}
+swift_module() {
+    printf '#pragma clang module import OrionSystem\norion_ane_device *d;\n' >"$work/module.c"
+    # shellcheck disable=SC2046
+    clang -std=c11 -fmodules -fmodules-cache-path="$work/modules" -Werror -fsyntax-only \
+        -fmodule-map-file="$swift/Sources/OrionSystem/module.modulemap" \
+        $(pkg-config --cflags orion-ane) "$work/module.c"
+}
+attempt "the Swift program uses names that exist" swift_names
+if command -v clang >/dev/null 2>&1; then
+    attempt "the module of the Swift program" swift_module
+else
+    echo "[  SKIPPED ] the module of the Swift program"
+fi
+if command -v swift >/dev/null 2>&1 && [ "$sanitizer" = none ]; then
+    cp -R "$swift" "$work/swift"
+    attempt "Swift program" swift run --package-path "$work/swift"
+else
+    echo "there is no Swift compiler"
+    echo "[  SKIPPED ] Swift program"
+fi
+
 # 3. The static libraries alone.
 if [ "$kind" = both ] || [ "$kind" = static ]; then
     rm -f "$libdir"/liborion-*.so*

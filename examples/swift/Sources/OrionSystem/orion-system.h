@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* What of Orion the Swift program uses. */
+#include <orion/ane.h>
