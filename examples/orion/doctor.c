@@ -87,7 +87,7 @@ static orion_status compare(trial *t, orion_diag *diag, bool *out_right) {
 
 static void try_device(finding *f, orion_ane_device *device, orion_diag *diag) {
     orion_ir_graph *graph = NULL;
-    trial t = {NULL};
+    trial t = {.program = NULL};
     bool right = false;
     orion_status status = build_graph(diag, &graph);
     if (status == ORION_OK) {

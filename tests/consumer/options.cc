@@ -87,6 +87,7 @@ int main() {
     const handle<orion_ir_graph> gradient_owner(gradient);
 
     // The rest need only compile.
+    (void)sized<orion_ir_outline_options>();
     (void)sized<orion_mil_parse_options>();
     (void)sized<orion_mil_print_options>();
     (void)sized<orion_mil_blob_writer_options>();
