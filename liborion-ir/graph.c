@@ -16,6 +16,19 @@ bool ir_name_valid(const char *name, size_t length) {
     return true;
 }
 
+size_t ir_numbered_name(char name[IR_NUMBERED_NAME], const char *prefix, size_t number) {
+    char digits[IR_NUMBERED_NAME];
+    size_t n = strlen(prefix), count = 0;
+    memcpy(name, prefix, n);
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    while (count != 0) name[n++] = digits[--count];
+    name[n] = '\0';
+    return n;
+}
+
 orion_status ir_graph_create(const char *name, const orion_allocator *allocator,
                              orion_ir_graph **out) {
     orion_allocator a = orn_allocator(allocator);

@@ -131,6 +131,9 @@ orion_ir_dtype ir_dtype_by_name(const char *name, size_t length);
 orion_status ir_graph_create(const char *name, const orion_allocator *allocator,
                              orion_ir_graph **out);
 bool ir_name_valid(const char *name, size_t length);
+/* "in0", "out12" ...; returns the length. The prefix has at most 8 bytes. */
+enum { IR_NUMBERED_NAME = 32 };
+size_t ir_numbered_name(char name[IR_NUMBERED_NAME], const char *prefix, size_t number);
 static inline ir_value *ir_val(const orion_ir_graph *g, uint32_t id) {
     return &g->values[id];
 }
@@ -268,7 +271,7 @@ typedef struct ir_pass {
 } ir_pass;
 extern const ir_pass ir_pass_decompose, ir_pass_identity, ir_pass_cast, ir_pass_algebra,
     ir_pass_algebra_inexact, ir_pass_fold, ir_pass_cse, ir_pass_dce, ir_pass_dead_inputs,
-    ir_pass_uniform_outputs, ir_pass_remat;
+    ir_pass_uniform_outputs, ir_pass_remat, ir_pass_parameters;
 
 /*
  * One walk in topological order that redirects values as it goes: operands of the visited node are

@@ -95,21 +95,6 @@ static bool is_constant(const maker *m, size_t group) {
     return true;
 }
 
-/* "in0", "out12" ...; returns the length. */
-enum { NAME_ROOM = 32 };
-static size_t numbered_name(char name[NAME_ROOM], const char *prefix, size_t number) {
-    char digits[NAME_ROOM];
-    size_t n = strlen(prefix), count = 0;
-    memcpy(name, prefix, n);
-    do {
-        digits[count++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number != 0);
-    while (count != 0) name[n++] = digits[--count];
-    name[n] = '\0';
-    return n;
-}
-
 static orion_status add_list(maker *m, uint32_t **list, size_t n) {
     *list = orn_arena_alloc(&m->o->arena, n * sizeof **list);
     return *list == NULL ? ORION_ERROR_NO_MEMORY : ORION_OK;
@@ -127,8 +112,8 @@ static orion_status add_inputs(maker *m) {
             TRY(ir_copy_node(m->part, g, ir_def(g, v), NULL, NULL, &m->ids[i]));
             continue;
         }
-        char name[NAME_ROOM];
-        size_t n = numbered_name(name, "in", m->part->input_count);
+        char name[IR_NUMBERED_NAME];
+        size_t n = ir_numbered_name(name, "in", m->part->input_count);
         TRY(ir_add_input(m->part, name, n, ir_val(g, v)->type, &m->ids[i]));
         for (size_t c = 0; c < m->call_count; c++) {
             ir_call *call = m->calls[c];
@@ -148,8 +133,8 @@ static bool is_exported(const maker *m, size_t k, uint32_t result) {
 
 /* Result `result` of node k, which is `value` in the part, becomes an output. */
 static orion_status add_output(maker *m, size_t k, uint32_t result, uint32_t value) {
-    char name[NAME_ROOM];
-    size_t n = numbered_name(name, "out", m->part->output_count);
+    char name[IR_NUMBERED_NAME];
+    size_t n = ir_numbered_name(name, "out", m->part->output_count);
     TRY(ir_set_name(m->part, value, name, n));
     TRY(ir_add_output(m->part, name, n, value));
     for (size_t c = 0; c < m->call_count; c++) {
@@ -190,8 +175,8 @@ static orion_status add_nodes(maker *m) {
 }
 
 static orion_status make(maker *m) {
-    char name[NAME_ROOM];
-    numbered_name(name, "part", m->calls[0]->part);
+    char name[IR_NUMBERED_NAME];
+    ir_numbered_name(name, "part", m->calls[0]->part);
     TRY(ir_graph_create(name, &m->o->arena.allocator, &m->part));
     m->o->parts[m->calls[0]->part] = m->part;
     find_slots(m);

@@ -35,6 +35,7 @@ static const ir_pass *const passes[] = {
     &ir_pass_dead_inputs,
     &ir_pass_uniform_outputs,
     &ir_pass_remat,
+    &ir_pass_parameters,
 };
 
 static const struct {

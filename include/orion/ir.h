@@ -525,6 +525,23 @@ ORION_API ORION_MUST_CHECK orion_status orion_ir_graph_used_inputs(const orion_i
  */
 ORION_API orion_ir_type orion_ir_graph_output_content(const orion_ir_graph *graph, size_t i);
 
+/**
+ * Turn constants into inputs, so that gradients with respect to them can be taken and other data be
+ * given: a new graph with the named constants as inputs behind those there are, in the order of the
+ * names, which they keep. Values keep their numbers: orion_ir_value_node(graph, v) of the original
+ * is the constant that input v was. The pass "parameters(elements=N)" does it to all float
+ * constants of at least N elements, in the order of the nodes; those without a name become param0,
+ * param1 ... One that cannot keep its name, because an output has it that is another value, gets
+ * such a name too.
+ * @return ORION_OK; ORION_ERROR_NOT_FOUND if there is no constant of a name, or it is listed twice;
+ * ORION_ERROR_NO_MEMORY
+ * Ownership: the caller owns the graph, which keeps nothing of the original but its blobs.
+ */
+ORION_API ORION_MUST_CHECK orion_status
+orion_ir_parameterize(const orion_ir_graph *graph, const char *const *names, size_t count,
+                      const orion_allocator *ORION_NULLABLE allocator,
+                      orion_diag *ORION_NULLABLE diag, orion_ir_graph **out_graph);
+
 /* ---- memory ------------------------------------------------------------------------------- */
 
 /**

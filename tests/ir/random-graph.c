@@ -5,6 +5,8 @@
  */
 #include "random-graph.h"
 
+#include "graphs.h"
+
 #include <math.h>
 
 enum { POOL_MAX = 64, ELEMENTS_MAX = 96 }; /* op_buffers hold 64 outputs */
@@ -627,4 +629,53 @@ op_buffers random_graph_inputs(const random_graph *r, uint64_t seed) {
         }
     }
     return in;
+}
+
+/* ---- comparing ---- */
+
+bool same_number(double got, double want) {
+    return (isnan(got) && isnan(want)) || memcmp(&got, &want, sizeof got) == 0;
+}
+
+bool near_number(double got, double want) {
+    return same_number(got, want) || fabs(got - want) <= 1e-6 * (1 + fabs(want));
+}
+
+/* The first element that differs, as a text, or NULL. */
+static const char *difference(const op_buffers *want, const op_buffers *got, number_test *same,
+                              char *text, size_t size) {
+    assert_int_equal(want->count, got->count);
+    for (size_t i = 0; i < want->count; i++) {
+        assert_int_equal(want->elements[i], got->elements[i]);
+        for (size_t k = 0; k < want->elements[i]; k++) {
+            if (same(got->data[i][k], want->data[i][k])) continue;
+            snprintf(text, size, "output %zu element %zu was %.17g, is %.17g", i, k,
+                     want->data[i][k], got->data[i][k]);
+            return text;
+        }
+    }
+    return NULL;
+}
+
+void assert_same_outputs(const op_buffers *want, const op_buffers *got, number_test *same) {
+    char text[160];
+    if (difference(want, got, same, text, sizeof text) != NULL) fail_msg("%s", text);
+}
+
+void assert_same_function(const random_graph *before, const orion_ir_graph *after,
+                          orion_ir_eval_mode mode, number_test *same, const char *pipeline,
+                          uint64_t seed) {
+    char text[160];
+    op_buffers in = random_graph_inputs(before, seed + 1000);
+    op_buffers want = op_eval(before->graph, mode, &in), got = op_eval(after, mode, &in);
+    if (difference(&want, &got, same, text, sizeof text) != NULL) {
+        char *was = graph_text(before->graph), *now = graph_text(after);
+        print_message("%s\nis after %s\n%s\n", was, pipeline, now);
+        free(was);
+        free(now);
+        fail_msg("seed %llu: %s", (unsigned long long)seed, text);
+    }
+    op_buffers_free(&in);
+    op_buffers_free(&want);
+    op_buffers_free(&got);
 }

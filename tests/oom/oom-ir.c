@@ -204,11 +204,30 @@ static orion_status on_ir_outline_inline(oom_case *oom, void *ctx) {
     return status;
 }
 
+static orion_status on_ir_parameterize(oom_case *oom, void *ctx) {
+    (void)ctx;
+    static const char text[] = "oir 1\n"
+                               "graph @g(%x: f32[2]) -> (%y) {\n"
+                               "  %k = const [1, 2] : f32[2]\n"
+                               "  %y = mul %x, %k : f32[2]\n"
+                               "}\n";
+    static const char *const names[] = {"k"};
+    orion_ir_graph *graph = NULL, *out = NULL;
+    oom_prepared(orion_ir_parse(text, strlen(text), NULL, NULL, NULL, &graph));
+    oom_arm(oom);
+    orion_status status = orion_ir_parameterize(graph, names, 1, &oom->heap.allocator, NULL, &out);
+    oom_disarm(oom);
+    oom_output(oom, status, out);
+    orion_ir_graph_destroy(&out);
+    orion_ir_graph_destroy(&graph);
+    return status;
+}
+
 static const oom_row rows[] = {
     ROW(ir_builder_create), ROW(ir_builder_finish), ROW(ir_graph_clone),       ROW(ir_verify),
     ROW(ir_print),          ROW(ir_parse),          ROW(ir_run_passes),        ROW(ir_eval),
     ROW(ir_grad),           ROW(ir_memory_create),  ROW(ir_graph_used_inputs), ROW(ir_graph_hash),
-    ROW(ir_graph_equal),    ROW(ir_outline_create), ROW(ir_outline_inline),
+    ROW(ir_graph_equal),    ROW(ir_outline_create), ROW(ir_outline_inline),    ROW(ir_parameterize),
 };
 
 int main(void) {
