@@ -97,7 +97,7 @@ static void test_tame(void **state) {
 static void test_wild(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-random_graph r = random_graph_make(seed, NODES, 0);
+        random_graph r = random_graph_make(seed, NODES, 0);
         op_buffers in = random_graph_inputs(&r, seed);
         op_buffers have = run_all_ways(r.graph, &in);
         op_buffers_free(&in);
@@ -106,11 +106,11 @@ random_graph r = random_graph_make(seed, NODES, 0);
     }
 }
 
-/* The layer of tests/ir/test-grad-llama.c, whose reference gradients are PyTorch's. */
-static orion_ir_graph *layer_with_gradients(void) {
+/* The layers of tests/ir/test-grad-layers.c, whose reference gradients are PyTorch's. */
+static orion_ir_graph *layer_with_gradients(const char *path) {
     size_t size;
     orion_ir_graph *g;
-    char *text = test_read_file(test_source("ir/data/llama-layer.oir"), &size);
+    char *text = test_read_file(test_source(path), &size);
     orion_ir_graph *forward = graph_parse(text);
     free(text);
     orion_diag *diag;
@@ -140,9 +140,8 @@ static op_buffers layer_inputs(const orion_ir_graph *g) {
     return in;
 }
 
-static void test_llama_gradients(void **state) {
-    (void)state;
-    orion_ir_graph *g = layer_with_gradients();
+static void check_layer(const char *path) {
+    orion_ir_graph *g = layer_with_gradients(path);
     op_buffers in = layer_inputs(g), want = op_eval(g, ORION_IR_EVAL_ROUNDED, &in);
     op_buffers have = run_all_ways(g, &in);
     assert_near(&have, &want, g, 0, 2e-6);
@@ -152,10 +151,16 @@ static void test_llama_gradients(void **state) {
     orion_ir_graph_destroy(&g);
 }
 
-/* Nothing of a language model needs the reference interpreter. */
-static void test_llama_has_kernels(void **state) {
+static void test_layers_with_gradients(void **state) {
     (void)state;
-    orion_ir_graph *g = layer_with_gradients();
+    check_layer("ir/data/llama-layer.oir");
+    check_layer("ir/data/gpt2-layer.oir");
+    check_layer("ir/data/qwen3-layer.oir");
+}
+
+/* Nothing of a language model needs the reference interpreter. */
+static void expect_kernels(const char *path) {
+    orion_ir_graph *g = layer_with_gradients(path);
     orion_ane_device *device = ane_open(ORION_ANE_BACKEND_CPU, 1);
     orion_ane_program *program = ane_compile(device, g);
     orion_ane_program_stats stats = {.size = sizeof stats};
@@ -168,12 +173,19 @@ static void test_llama_has_kernels(void **state) {
     orion_ir_graph_destroy(&g);
 }
 
+static void test_layers_have_kernels(void **state) {
+    (void)state;
+    expect_kernels("ir/data/llama-layer.oir");
+    expect_kernels("ir/data/gpt2-layer.oir");
+    expect_kernels("ir/data/qwen3-layer.oir");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tame),
         cmocka_unit_test(test_wild),
-        cmocka_unit_test(test_llama_gradients),
-        cmocka_unit_test(test_llama_has_kernels),
+        cmocka_unit_test(test_layers_with_gradients),
+        cmocka_unit_test(test_layers_have_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
