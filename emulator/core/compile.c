@@ -105,6 +105,13 @@ static const char *reason(const sources *s) {
     return entry == NULL ? "out of memory" : entry->text;
 }
 
+static bool parse(sources *s, emu_error *error) {
+    orion_mil_program_destroy(&s->program);
+    orion_status status = orion_mil_parse(orion_blob_data(s->text), orion_blob_size(s->text),
+                                          "model.mil", NULL, NULL, s->diag, &s->program);
+    return status == ORION_OK || emu_fail_compile(error, true, reason(s));
+}
+
 static bool read_folder(sources *s, const char *folder, emu_error *error) {
     if (orion_diag_create(NULL, &s->diag) != ORION_OK ||
         orion_mil_weights_create(NULL, &s->weights) != ORION_OK) {
@@ -115,10 +122,7 @@ static bool read_folder(sources *s, const char *folder, emu_error *error) {
         return emu_fail(error, EMU_DOMAIN, EMU_FILE_NOT_FOUND,
                         "compileModel: File not found: %s/model.mil", folder);
     }
-    if (orion_mil_parse(orion_blob_data(s->text), orion_blob_size(s->text), "model.mil", NULL, NULL,
-                        s->diag, &s->program) != ORION_OK) {
-        return emu_fail_compile(error, true, reason(s));
-    }
+    if (!parse(s, error)) return false;
     s->complete = read_all_weights(s, folder);
     return true;
 }
@@ -134,7 +138,7 @@ static void identify(const sources *s, char out_hex[ORION_MIL_IDENTITY_BYTES]) {
 }
 
 bool emu_folder_identity(const char *folder, char out_hex[ORION_MIL_IDENTITY_BYTES]) {
-    sources s = {NULL};
+    sources s = {.text = NULL};
     bool fine = read_folder(&s, folder, NULL) && s.complete;
     if (fine) identify(&s, out_hex);
     sources_free(&s);
@@ -228,6 +232,15 @@ static bool check_ops(const sources *s, emu_error *error) {
         }
     }
     return true;
+}
+
+static bool ignore_masks(sources *s, const emu_settings *settings, emu_error *error) {
+    orion_mil_rule rule = {.size = sizeof rule};
+    const orion_mil_target *target = target_of(settings->profile.target);
+    if (orion_mil_target_find_rule(target, "E-6", &rule) != ORION_OK || rule.enabled == 0)
+        return true;
+    char *text = (char *)(uintptr_t)orion_blob_data(s->text); /* our copy */
+    return !emu_ignore_masks(s->program, text, orion_blob_size(s->text)) || parse(s, error);
 }
 
 /* ---- one function ---- */
@@ -356,14 +369,14 @@ bool emu_program_create(const char *folder, const emu_settings *settings, emu_er
                         emu_program **out_program) {
     *out_program = NULL;
     if (emu_fault_strikes(EMU_FAULT_COMPILER_CRASH)) return emu_fail_daemon(error);
-    sources s = {NULL};
+    sources s = {.text = NULL};
     emu_program *program = calloc(1, sizeof *program);
     if (program == NULL) return emu_fail_compile(error, false, "out of memory");
     program->refs = 1;
     bool fine = read_folder(&s, folder, error) && check_rules(&s, settings, error) &&
-                check_ops(&s, error) && check_weights(&s, error) &&
-                make_program(&s, settings, error, program);
+                check_ops(&s, error) && check_weights(&s, error);
     if (fine) identify(&s, program->identity);
+    fine = fine && ignore_masks(&s, settings, error) && make_program(&s, settings, error, program);
     sources_free(&s);
     if (!fine) {
         emu_program_unref(program);

@@ -204,6 +204,9 @@ bool emu_folder_identity(const char *folder, char out_hex[ORION_MIL_IDENTITY_BYT
 /* Sorts symbols as requests bind them and finds out their layout. */
 void emu_layout(emu_procedure *procedure, const emu_settings *settings);
 
+/* masks.c: blank masks of attention out of a program's text; false if there are none. */
+bool emu_ignore_masks(const orion_mil_program *program, char *text, size_t size);
+
 /* numerics.c: what the chip would compute with; f32 values become f16, ports keep their dtype. */
 orion_status emu_numerics(const orion_ir_graph *graph, const emu_profile *profile, orion_diag *diag,
                           orion_ir_graph **out_graph);

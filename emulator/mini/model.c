@@ -132,7 +132,7 @@ static const char *out_parameter(NSError *const *error) {
 
 static unsigned char compile(_ANEInMemoryModel *m, mini_sel selector, unsigned qos, mini_id options,
                              NSError **error) {
-    emu_error e = {NULL};
+    emu_error e = {.domain = NULL};
     (void)selector;
     bool saved = save_files(m);
     emu_trace("-[_ANEInMemoryModel compileWithQoS:%u options:%s error:%s]", qos,
@@ -144,7 +144,7 @@ static unsigned char compile(_ANEInMemoryModel *m, mini_sel selector, unsigned q
 
 static unsigned char load(_ANEInMemoryModel *m, mini_sel selector, unsigned qos, mini_id options,
                           NSError **error) {
-    emu_error e = {NULL};
+    emu_error e = {.domain = NULL};
     emu_instance *loaded;
     (void)selector;
     emu_trace("-[_ANEInMemoryModel loadWithQoS:%u options:%s error:%s]", qos,
@@ -178,7 +178,7 @@ static unsigned char evaluate(_ANEInMemoryModel *m, mini_sel selector, unsigned 
                               mini_id options, _ANERequest *request, NSError **error) {
     enum { MOST = 256 };
     emu_binding inputs[MOST], outputs[MOST];
-    emu_error e = {NULL};
+    emu_error e = {.domain = NULL};
     emu_trace("-[_ANEInMemoryModel evaluateWithQoS:%u options:%s request:%s error:%s]", qos,
               mini_class_of(options), mini_class_of((mini_id)request), out_parameter(error));
     emu_request r = {.inputs = inputs, .outputs = outputs};
@@ -192,7 +192,7 @@ static unsigned char evaluate(_ANEInMemoryModel *m, mini_sel selector, unsigned 
 
 static unsigned char unload(_ANEInMemoryModel *m, mini_sel selector, unsigned qos,
                             NSError **error) {
-    emu_error e = {NULL};
+    emu_error e = {.domain = NULL};
     (void)selector;
     emu_trace("-[_ANEInMemoryModel unloadWithQoS:%u error:%s]", qos, out_parameter(error));
     bool fine = emu_unload(m->instance, &e);

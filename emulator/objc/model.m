@@ -95,7 +95,7 @@ enum { STATE_NEW = 1, STATE_LOADED = 3 };
 /* ---- the four calls ---- */
 
 - (BOOL)compileWithQoS:(unsigned int)qos options:(NSDictionary *)options error:(NSError **)error {
-    emu_error e = {NULL};
+    emu_error e = {.domain = NULL};
     NSURL *saved = [self saveModelFiles];
     emu_trace("-[_ANEInMemoryModel compileWithQoS:%u options:%s error:%s]", qos,
               emu_class_of(options), error == NULL ? "NULL" : "out");
@@ -121,7 +121,7 @@ enum { STATE_NEW = 1, STATE_LOADED = 3 };
 }
 
 - (BOOL)loadWithQoS:(unsigned int)qos options:(NSDictionary *)options error:(NSError **)error {
-    emu_error e = {NULL};
+    emu_error e = {.domain = NULL};
     emu_instance *loaded;
     emu_trace("-[_ANEInMemoryModel loadWithQoS:%u options:%s error:%s]", qos, emu_class_of(options),
               error == NULL ? "NULL" : "out");
@@ -154,7 +154,7 @@ static size_t bindings_of(NSArray *objects, NSArray *indices, emu_binding *out, 
                   error:(NSError **)error {
     enum { MOST = 256 };
     emu_binding inputs[MOST], outputs[MOST];
-    emu_error e = {NULL};
+    emu_error e = {.domain = NULL};
     emu_trace("-[_ANEInMemoryModel evaluateWithQoS:%u options:%s request:%s error:%s]", qos,
               emu_class_of(options), emu_class_of(request), error == NULL ? "NULL" : "out");
     emu_request r = {.inputs = inputs, .outputs = outputs};
@@ -169,7 +169,7 @@ static size_t bindings_of(NSArray *objects, NSArray *indices, emu_binding *out, 
 }
 
 - (BOOL)unloadWithQoS:(unsigned int)qos error:(NSError **)error {
-    emu_error e = {NULL};
+    emu_error e = {.domain = NULL};
     emu_trace("-[_ANEInMemoryModel unloadWithQoS:%u error:%s]", qos,
               error == NULL ? "NULL" : "out");
     bool fine = emu_unload(instance, &e);

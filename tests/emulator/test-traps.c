@@ -417,6 +417,42 @@ static void test_slices(void **state) {
     client_destroy(c);
 }
 
+/* ---- E-6: the mask of attention ---- */
+
+#define HEAD "tensor<fp16, [1, 1, 32, 32]>"
+
+static float attend(const char *statement) {
+    char text[1024];
+    snprintf(text, sizeof text,
+             PROGRAM(HEAD " k, " HEAD " m, " HEAD " q, " HEAD " v",
+                     "        " HEAD " y = scaled_dot_product_attention(%s)[name = "
+                     "string(\"y\")];\n",
+                     "y"),
+             statement);
+    client *c = ready(text, NULL, 0);
+    /* Keys are equal; the mask lets row 0 see value 0 alone, which is 1 where the others are 3. */
+    void *in[] = {filled(2048, 1), filled(2048, 0), filled(2048, 1), filled(2048, 3)};
+    void *out[] = {filled(2048, 0)};
+    for (size_t i = 1; i < 32; i++) ((uint16_t *)client_bytes(in[1]))[i] = orn_f16_from_f32(-10000);
+    for (size_t i = 0; i < 32; i++) ((uint16_t *)client_bytes(in[3]))[i] = orn_f16_from_f32(1);
+    expect(client_evaluate(c, in, 4, out, 1, 0), true, NULL);
+    client_destroy(c);
+    return element(out[0], 0);
+}
+
+static void test_mask(void **state) {
+    (void)state;
+    static const char *const orders[] = {"attn_mask = m, key = k, query = q, value = v",
+                                         "key = k, query = q, value = v, attn_mask = m",
+                                         "key=k,attn_mask=m,query=q,value=v"};
+    for (size_t i = 0; i < ORN_COUNT(orders); i++) {
+        settings("profile=m4");
+        assert_true(fabsf(attend(orders[i]) - (1 + 31 * 3) / 32.0F) < 0.01F);
+        settings("profile=m5");
+        assert_true(attend(orders[i]) == 1);
+    }
+}
+
 /* ---- the clock ---- */
 
 static void test_clock(void **state) {
@@ -439,7 +475,8 @@ int main(void) {
         cmocka_unit_test(test_order),    cmocka_unit_test(test_requests),
         cmocka_unit_test(test_paper),    cmocka_unit_test(test_compile_limit),
         cmocka_unit_test(test_products), cmocka_unit_test(test_special_numbers),
-        cmocka_unit_test(test_slices),   cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_slices),   cmocka_unit_test(test_mask),
+        cmocka_unit_test(test_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
