@@ -4,7 +4,7 @@
 # $meson.
 
 # Nothing that was fetched lies in the source tree.
-cache=${ORION_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/orion}
+cache=${ORION_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/orion}
 failed=0
 
 # attempt NAME COMMAND...: one test case; its output is shown if it fails
@@ -20,6 +20,13 @@ attempt() {
         failed=1
         return 1
     fi
+}
+
+# make_cache: the folder for downloads, or exit code 77 where none can be
+make_cache() {
+    mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] && return
+    echo "cannot write to $cache" >&2
+    exit 77
 }
 
 # skip NAME REASON: a case that cannot run here; Meson is told by exit code 77 if it was all

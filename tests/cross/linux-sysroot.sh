@@ -19,7 +19,7 @@ if [ -n "$lacking" ]; then
     echo "the packages need: $lacking" >&2
     exit 77
 fi
-mkdir -p "$cache"
+make_cache
 temporary=$(mktemp -d "$cache/debian-arm64-XXXXXX")
 trap 'rm -rf "$temporary"' EXIT
 # An apt as root drops its rights to fetch; what it fetches is ours to read.

