@@ -46,6 +46,9 @@ orion_ir_value mil_emit_like(orion_ir_builder *b, const orion_ir_graph *from,
 /* The same with attribute `name` set to a number. */
 orion_ir_value mil_emit_with(orion_ir_builder *b, const orion_ir_node *n,
                              const orion_ir_value *operands, const char *name, int64_t number);
+/* The same with so many operands. */
+orion_ir_value mil_emit_some(orion_ir_builder *b, const orion_ir_node *n,
+                             const orion_ir_value *operands, size_t count);
 /* The node that makes operand i if that is a const, or NULL. */
 const orion_ir_node *mil_const_operand(const orion_ir_graph *g, const orion_ir_node *n, size_t i);
 /* Is the const a float with the same number in every place? */
@@ -153,8 +156,8 @@ typedef struct mil_pass {
                         orion_diag *diag, orion_ir_graph **out, bool *changed);
 } mil_pass;
 extern const mil_pass mil_pass_expand, mil_pass_norm, mil_pass_rank, mil_pass_limits, mil_pass_conv,
-    mil_pass_concat, mil_pass_rsqrt, mil_pass_truth, mil_pass_slice, mil_pass_pad, mil_pass_mask,
-    mil_pass_half;
+    mil_pass_concat, mil_pass_bias, mil_pass_rsqrt, mil_pass_truth, mil_pass_slice, mil_pass_pad,
+    mil_pass_mask, mil_pass_half;
 /* All passes but half. */
 orion_status mil_legalize_ops(const orion_ir_graph *graph, const orion_mil_target *target,
                               const mil_side_options *options, const orion_allocator *allocator,

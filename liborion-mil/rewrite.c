@@ -87,7 +87,8 @@ static orion_ir_attr attribute_of(const orion_ir_node *n, const orion_ir_attr_in
 }
 
 static orion_ir_value emit(orion_ir_builder *b, const orion_ir_node *n,
-                           const orion_ir_value *operands, const char *name, int64_t number) {
+                           const orion_ir_value *operands, size_t operand_count, const char *name,
+                           int64_t number) {
     orion_ir_attr attributes[ATTRIBUTES_MAX];
     orion_ir_op op = orion_ir_node_op(n);
     const orion_ir_attr_info *info;
@@ -97,12 +98,17 @@ static orion_ir_value emit(orion_ir_builder *b, const orion_ir_node *n,
         if (name != NULL && strcmp(info->name, name) == 0) attributes[count].i = number;
         count++;
     }
-    return orion_ir_build(b, op, operands, orion_ir_node_input_count(n), attributes, count);
+    return orion_ir_build(b, op, operands, operand_count, attributes, count);
+}
+
+orion_ir_value mil_emit_some(orion_ir_builder *b, const orion_ir_node *n,
+                             const orion_ir_value *operands, size_t count) {
+    return emit(b, n, operands, count, NULL, 0);
 }
 
 orion_ir_value mil_emit_like(orion_ir_builder *b, const orion_ir_graph *from,
                              const orion_ir_node *n, const orion_ir_value *operands) {
-    if (!mil_is_const_node(n)) return emit(b, n, operands, NULL, 0);
+    if (!mil_is_const_node(n)) return mil_emit_some(b, n, operands, orion_ir_node_input_count(n));
     size_t offset;
     orion_blob *blob = orion_ir_node_blob(n, &offset);
     return orion_ir_constant_blob(b, orion_ir_value_type(from, orion_ir_node_result(n, 0)), blob,
@@ -111,7 +117,7 @@ orion_ir_value mil_emit_like(orion_ir_builder *b, const orion_ir_graph *from,
 
 orion_ir_value mil_emit_with(orion_ir_builder *b, const orion_ir_node *n,
                              const orion_ir_value *operands, const char *name, int64_t number) {
-    return emit(b, n, operands, name, number);
+    return emit(b, n, operands, orion_ir_node_input_count(n), name, number);
 }
 
 const orion_ir_node *mil_const_operand(const orion_ir_graph *g, const orion_ir_node *n, size_t i) {

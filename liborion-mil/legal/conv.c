@@ -45,12 +45,38 @@ static orion_ir_value laid_out(mil_rewrite *r, const matrices *m, bool columns_f
     return orion_ir_transpose(r->b, v, (const int64_t[]){0, 2, 1}, 3);
 }
 
-static bool same_leading_dims(const orion_ir_type *a, const orion_ir_type *b) {
-    if (a->rank != b->rank) return false;
-    for (uint32_t i = 0; i + 2 < a->rank; i++) {
-        if (a->dims[i] != b->dims[i]) return false;
+/* Is there one matrix, for all of the other operand's? */
+static bool is_single(const matrices *m) {
+    return m->groups == 1;
+}
+
+/* As many matrices as the result has, by repeating those that broadcast. */
+static void repeat_to(mil_rewrite *r, matrices *m, const orion_ir_type *out) {
+    int64_t dims[ORION_IR_RANK_MAX] = {0}, reps[ORION_IR_RANK_MAX] = {0}, groups = 1;
+    uint32_t missing = out->rank - m->type.rank;
+    bool repeats = false;
+    for (uint32_t i = 0; i < out->rank; i++) {
+        dims[i] = i < missing ? 1 : m->type.dims[i - missing];
+        reps[i] = i + 2 < out->rank ? out->dims[i] / dims[i] : 1;
+        if (i + 2 < out->rank) groups *= out->dims[i];
+        repeats |= reps[i] != 1;
     }
-    return true;
+    m->groups = groups;
+    if (!repeats) return;
+    orion_ir_attr a = orion_ir_attr_ints("reps", reps, out->rank);
+    m->v = mil_reshape(r->b, m->v, dims, out->rank);
+    m->v = orion_ir_build(r->b, ORION_IR_OP_tile, &m->v, 1, &a, 1);
+}
+
+/* All matrices as one, their rows under each other. */
+static void stack_rows(mil_rewrite *r, matrices *m) {
+    if (m->transposed) {
+        m->v = MIL_RESHAPE(r->b, m->v, m->groups, m->columns, m->rows);
+        m->v = orion_ir_transpose(r->b, m->v, (const int64_t[]){0, 2, 1}, 3);
+        m->transposed = false;
+    }
+    m->rows *= m->groups;
+    m->groups = 1;
 }
 
 /* Does the target's file refuse matmul, doubtful or not? */
@@ -76,12 +102,13 @@ static orion_status visit(mil_rewrite *r, const orion_ir_node *n) {
     matrices x = operand(r, n, 0, "transpose_x"), y = operand(r, n, 1, "transpose_y");
     orion_ir_type out = orion_ir_value_type(r->from, orion_ir_node_result(n, 0));
     if (x.rows == 0 || y.rows == 0) return mil_keep(r, n);
-    if (y.type.rank == 2 && !x.transposed) { /* one matrix for all: rows under each other */
-        x.rows *= x.groups;
-        x.groups = 1;
+    if (is_single(&y) && !is_single(&x)) {
+        stack_rows(r, &x);
+    } else if (!is_single(&x) || !is_single(&y)) {
+        repeat_to(r, &x, &out);
+        repeat_to(r, &y, &out);
     }
-    bool fits = y.type.rank == 2 ? x.groups == 1 : same_leading_dims(&x.type, &y.type);
-    if (!fits || !within_limits(r, &x, &y)) return mil_keep(r, n);
+    if (!within_limits(r, &x, &y)) return mil_keep(r, n);
     orion_ir_value image = laid_out(r, &x, true), weights = laid_out(r, &y, true);
     image = MIL_RESHAPE(r->b, image, 1, x.groups * x.columns, 1, x.rows);
     weights = MIL_RESHAPE(r->b, weights, y.groups * y.columns, y.rows, 1, 1);

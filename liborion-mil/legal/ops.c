@@ -16,6 +16,13 @@ static orion_ir_value around_axis(orion_ir_builder *b, orion_ir_value x, uint32_
     return MIL_RESHAPE(b, x, outer, type.dims[axis], inner);
 }
 
+/* 1 where a bool holds, else 0. */
+static orion_ir_value as_number(orion_ir_builder *b, orion_ir_value x, orion_ir_dtype dtype) {
+    orion_ir_type scalar = orion_ir_type_make(dtype, 0, NULL);
+    orion_ir_value one = orion_ir_splat(b, scalar, 1), zero = orion_ir_splat(b, scalar, 0);
+    return orion_ir_select(b, x, one, zero);
+}
+
 /* ---- rsqrt: x^-0.5 ---- */
 
 static orion_status visit_rsqrt(mil_rewrite *r, const orion_ir_node *n) {
@@ -31,6 +38,30 @@ const mil_pass mil_pass_rsqrt = {
     .visit = visit_rsqrt,
 };
 
+/* ---- bias: added behind the conv ---- */
+
+/* MIL wants a constant; the paper's target none at all (E-13). */
+static orion_status visit_bias(mil_rewrite *r, const orion_ir_node *n) {
+    orion_ir_op op = orion_ir_node_op(n);
+    bool has_bias = (op == ORION_IR_OP_conv || op == ORION_IR_OP_conv_transpose) &&
+                    orion_ir_node_input_count(n) == 3;
+    bool refused = r->target->paper && mil_rule_holds(r->target, "E-13");
+    if (!has_bias || (!refused && mil_const_operand(r->from, n, 2) != NULL)) return mil_keep(r, n);
+    orion_ir_type type = orion_ir_value_type(r->from, orion_ir_node_result(n, 0));
+    int64_t dims[ORION_IR_RANK_MAX] = {0};
+    for (uint32_t i = 0; i < type.rank; i++) dims[i] = i == 1 ? type.dims[1] : 1;
+    const orion_ir_value in[] = {mil_mapped(r, n, 0), mil_mapped(r, n, 1)};
+    orion_ir_value bias = mil_reshape(r->b, mil_mapped(r, n, 2), dims, type.rank);
+    orion_ir_value y = mil_emit_some(r->b, n, in, 2);
+    return MIL_REPLACE(r, n, orion_ir_add(r->b, y, bias));
+}
+
+const mil_pass mil_pass_bias = {
+    .name = "bias",
+    .doc = "add the bias behind a conv where it is no constant, or the target takes none",
+    .visit = visit_bias,
+};
+
 /* ---- truth: a bool as a number without cast ---- */
 
 static orion_status visit_truth(mil_rewrite *r, const orion_ir_node *n) {
@@ -39,9 +70,7 @@ static orion_status visit_truth(mil_rewrite *r, const orion_ir_node *n) {
     orion_ir_value x = mil_mapped(r, n, 0);
     uint32_t dtype = (uint32_t)orion_ir_node_int(n, "dtype");
     if (mil_type_of(r->b, x).dtype != ORION_IR_BOOL || !mil_is_float(dtype)) return mil_keep(r, n);
-    orion_ir_type scalar = orion_ir_type_make((orion_ir_dtype)dtype, 0, NULL);
-    orion_ir_value one = orion_ir_splat(r->b, scalar, 1), zero = orion_ir_splat(r->b, scalar, 0);
-    return MIL_REPLACE(r, n, orion_ir_select(r->b, x, one, zero));
+    return MIL_REPLACE(r, n, as_number(r->b, x, (orion_ir_dtype)dtype));
 }
 
 const mil_pass mil_pass_truth = {
@@ -60,23 +89,41 @@ static orion_ir_value swap_last(orion_ir_builder *b, orion_ir_value x) {
     return orion_ir_transpose(b, x, perm, rank);
 }
 
-/* The lists of a slice with the last two numbers exchanged. */
-static orion_ir_value slice_swapped(orion_ir_builder *b, const orion_ir_node *n, orion_ir_value x) {
+/* The slice with other numbers for one axis. */
+static orion_ir_value slice_like(orion_ir_builder *b, const orion_ir_node *n, orion_ir_value x,
+                                 size_t axis, int64_t begin, int64_t end, int64_t stride) {
     static const char *const names[] = {"begin", "end", "stride"};
+    const int64_t numbers[] = {begin, end, stride};
     int64_t lists[ORN_COUNT(names)][ORION_IR_RANK_MAX] = {{0}};
     orion_ir_attr a[ORN_COUNT(names)];
     for (size_t i = 0; i < ORN_COUNT(names); i++) {
         size_t count;
         const int64_t *list = orion_ir_node_ints(n, names[i], &count);
         memcpy(lists[i], list, count * sizeof *list);
-        lists[i][count - 1] = list[count - 2];
-        lists[i][count - 2] = list[count - 1];
+        lists[i][axis] = numbers[i];
         a[i] = orion_ir_attr_ints(names[i], lists[i], count);
     }
     return orion_ir_build(b, ORION_IR_OP_slice, &x, 1, a, ORN_COUNT(names));
 }
 
-/* Rule X-9: on M1 and M2 an offset on the last axis multiplies by 16 inside. */
+/* x[begin:end:stride] along the second last axis, all of the others. */
+static orion_ir_value slice_rows(orion_ir_builder *b, orion_ir_value x, int64_t begin, int64_t end,
+                                 int64_t stride) {
+    orion_ir_type type = mil_type_of(b, x);
+    int64_t from[ORION_IR_RANK_MAX] = {0}, step[ORION_IR_RANK_MAX];
+    for (uint32_t i = 0; i < type.rank; i++) step[i] = 1;
+    if (type.rank < 2) return x; /* the builder has failed */
+    from[type.rank - 2] = begin;
+    type.dims[type.rank - 2] = end;
+    step[type.rank - 2] = stride;
+    const orion_ir_attr a[] = {orion_ir_attr_ints("begin", from, type.rank),
+                               orion_ir_attr_ints("end", type.dims, type.rank),
+                               orion_ir_attr_ints("stride", step, type.rank)};
+    return orion_ir_build(b, ORION_IR_OP_slice, &x, 1, a, ORN_COUNT(a));
+}
+
+/* Rule X-9: on M1 and M2 an offset on the last axis multiplies by 16 inside. The other axes are cut
+ * first, then the last one as the second last. */
 static orion_status visit_slice(mil_rewrite *r, const orion_ir_node *n) {
     size_t count = 0;
     if (orion_ir_node_op(n) != ORION_IR_OP_slice || !mil_rule_holds(r->target, "X-9"))
@@ -85,18 +132,18 @@ static orion_status visit_slice(mil_rewrite *r, const orion_ir_node *n) {
     const int64_t *end = orion_ir_node_ints(n, "end", &count);
     const int64_t *stride = orion_ir_node_ints(n, "stride", &count);
     if (count == 0 || begin[count - 1] == 0) return mil_keep(r, n);
-    orion_ir_value x = mil_mapped(r, n, 0), y;
+    size_t last = count - 1;
+    orion_ir_value x = mil_mapped(r, n, 0);
+    orion_ir_type type = orion_ir_value_type(r->from, orion_ir_node_result(n, 0));
+    int64_t extent = orion_ir_value_type(r->from, orion_ir_node_input(n, 0)).dims[last];
     if (count >= 2) {
-        y = swap_last(r->b, slice_swapped(r->b, n, swap_last(r->b, x)));
-        return MIL_REPLACE(r, n, y);
+        x = swap_last(r->b, slice_like(r->b, n, x, last, 0, extent, 1));
+    } else {
+        x = MIL_RESHAPE(r->b, x, extent, 1);
     }
-    const int64_t from[] = {begin[0], 0}, to[] = {end[0], 1}, step[] = {stride[0], 1};
-    const orion_ir_attr a[] = {orion_ir_attr_ints("begin", from, 2),
-                               orion_ir_attr_ints("end", to, 2),
-                               orion_ir_attr_ints("stride", step, 2)};
-    x = MIL_RESHAPE(r->b, x, mil_type_of(r->b, x).dims[0], 1);
-    y = orion_ir_build(r->b, ORION_IR_OP_slice, &x, 1, a, ORN_COUNT(a));
-    return MIL_REPLACE(r, n, MIL_RESHAPE(r->b, y, mil_type_of(r->b, y).dims[0]));
+    x = slice_rows(r->b, x, begin[last], end[last], stride[last]);
+    if (count >= 2) return MIL_REPLACE(r, n, swap_last(r->b, x));
+    return MIL_REPLACE(r, n, mil_reshape(r->b, x, type.dims, type.rank));
 }
 
 const mil_pass mil_pass_slice = {
@@ -163,11 +210,13 @@ static orion_status visit_concat(mil_rewrite *r, const orion_ir_node *n) {
     int64_t at = 0;
     for (size_t i = 0; i < count; i++) {
         orion_ir_value part = around_axis(r->b, mil_mapped(r, n, i), axis);
+        if (type.dtype == ORION_IR_BOOL) part = as_number(r->b, part, ORION_IR_F32);
         int64_t extent = mil_type_of(r->b, part).dims[1];
         part = mil_pad(r->b, part, 1, at, type.dims[axis] - at - extent, 0);
         sum = i == 0 ? part : orion_ir_add(r->b, sum, part);
         at += extent;
     }
+    if (type.dtype == ORION_IR_BOOL) sum = orion_ir_less(r->b, mil_number(r->b, sum, 0.5), sum);
     return MIL_REPLACE(r, n, mil_reshape(r->b, sum, type.dims, type.rank));
 }
 

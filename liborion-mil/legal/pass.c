@@ -3,9 +3,9 @@
 #include "../mil-legal.h"
 
 static const mil_pass *const passes[] = {
-    &mil_pass_expand, &mil_pass_norm,   &mil_pass_rank,  &mil_pass_limits,
-    &mil_pass_conv,   &mil_pass_concat, &mil_pass_rsqrt, &mil_pass_truth,
-    &mil_pass_slice,  &mil_pass_pad,    &mil_pass_mask,  &mil_pass_half,
+    &mil_pass_expand, &mil_pass_norm, &mil_pass_rank,  &mil_pass_limits, &mil_pass_conv,
+    &mil_pass_concat, &mil_pass_bias, &mil_pass_rsqrt, &mil_pass_truth,  &mil_pass_slice,
+    &mil_pass_pad,    &mil_pass_mask, &mil_pass_half,
 };
 
 size_t orion_mil_pass_count(void) {

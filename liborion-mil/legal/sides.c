@@ -116,6 +116,25 @@ static bool is_refused(const finder *f, const orion_ir_node *n) {
            breaks_service(f, n);
 }
 
+/* A conv with a kernel, channels, or computed weights in a batch that the target does not take
+ * (E-16, X-6, X-10). */
+static bool breaks_conv_limits(const finder *f, const orion_ir_node *n) {
+    if (orion_ir_node_op(n) != ORION_IR_OP_conv) return false;
+    orion_ir_type x = orion_ir_value_type(f->g, orion_ir_node_input(n, 0));
+    orion_ir_type w = orion_ir_value_type(f->g, orion_ir_node_input(n, 1));
+    int64_t width = w.dims[w.rank - 1], height = w.rank > 3 ? w.dims[w.rank - 2] : 1;
+    bool computed = !is_constant(f, orion_ir_node_input(n, 1)) && mil_rule_holds(f->target, "X-10");
+    size_t count;
+    const int64_t *dilation = orion_ir_node_ints(n, "dilation", &count);
+    bool dilates = false;
+    for (size_t i = 0; i < count; i++) dilates |= dilation[i] != 1;
+    return (uint64_t)x.dims[1] > mil_target_limit(f->target, MIL_LIMIT_CONV_INPUT_CHANNELS) ||
+           (uint64_t)w.dims[0] > mil_target_limit(f->target, MIL_LIMIT_CONV_OUTPUT_CHANNELS) ||
+           (uint64_t)width > mil_target_limit(f->target, MIL_LIMIT_KERNEL_WIDTH) ||
+           (uint64_t)height > mil_target_limit(f->target, MIL_LIMIT_KERNEL_HEIGHT) ||
+           (computed && (x.dims[0] != 1 || dilates));
+}
+
 /* ---- down: what operands decide ---- */
 
 static uint8_t mark_of(const finder *f, orion_ir_value v) {
@@ -147,7 +166,8 @@ static mil_reason reason_from_operands(const finder *f, const orion_ir_node *n, 
     if (touches(f, n, has_integer) || (marks & MARK_INTEGERS_ONLY) != 0) return MIL_REASON_INTEGERS;
     if ((marks & MARK_LOSS) != 0) return MIL_REASON_LOSS;
     if (is_refused(f, n)) return MIL_REASON_REFUSED;
-    return touches(f, n, breaks_limits) ? MIL_REASON_LIMITS : MIL_REASON_NONE;
+    return touches(f, n, breaks_limits) || breaks_conv_limits(f, n) ? MIL_REASON_LIMITS
+                                                                    : MIL_REASON_NONE;
 }
 
 static void set_side(finder *f, const orion_ir_node *n, mil_reason reason) {

@@ -14,6 +14,8 @@
 typedef struct emitter {
     mil_planner *p;
     orn_map programs;           /* key -> program */
+    orn_map names;              /* those that values of the legal graph have */
+    size_t made_up;             /* names for the others so far */
     orn_text key;               /* of the part at hand */
     uint32_t *local;            /* by value id: its number in the part at hand */
     uint32_t *met_in;           /* by value id: 1 + the part in which it was met last */
@@ -25,17 +27,35 @@ typedef struct emitter {
 
 /*
  * The type in which calls exchange a value. A column, such as what a norm divides by, is exchanged
- * as a row: one element a row would take 32 times the memory (rule X-20). Inputs and outputs of the
- * graph keep their shapes.
+ * as a row: one element a row would take 32 times the memory (rule X-20). A bool that the device
+ * has made is exchanged as 1 or 0. Inputs and outputs of the graph keep their types.
  */
 static orion_ir_type kept_type(const emitter *e, uint32_t id) {
-    orion_ir_type type = orion_ir_value_type(e->p->g, (orion_ir_value){id});
+    const mil_planner *p = e->p;
+    orion_ir_type type = orion_ir_value_type(p->g, (orion_ir_value){id});
     const int64_t row[] = {1, orion_ir_type_elements(&type)};
     bool is_column = type.rank >= 2 && type.dims[type.rank - 1] == 1 && row[1] > 1;
-    if (!is_column || e->p->step_of[id] == 0 || e->p->exported[id] == MIL_IS_OUTPUT ||
-        !mil_rule_holds(e->p->target, "X-20"))
-        return type;
+    if (p->step_of[id] == 0 || p->exported[id] == MIL_IS_OUTPUT) return type;
+    if (type.dtype == ORION_IR_BOOL && p->steps[p->step_of[id] - 1].side == MIL_SIDE_DEVICE)
+        type.dtype = ORION_IR_F16;
+    if (!is_column || !mil_rule_holds(p->target, "X-20")) return type;
     return orion_ir_type_make((orion_ir_dtype)type.dtype, 2, row);
+}
+
+/* A value as it is exchanged, and back. */
+static orion_ir_value keep(orion_ir_builder *b, orion_ir_value v, orion_ir_type kept) {
+    if (mil_type_of(b, v).dtype == ORION_IR_BOOL && kept.dtype == ORION_IR_F16) {
+        orion_ir_type scalar = orion_ir_type_make(ORION_IR_F16, 0, NULL);
+        orion_ir_value one = orion_ir_splat(b, scalar, 1), zero = orion_ir_splat(b, scalar, 0);
+        v = orion_ir_select(b, v, one, zero);
+    }
+    return mil_reshape(b, v, kept.dims, kept.rank);
+}
+
+static orion_ir_value unkeep(orion_ir_builder *b, orion_ir_value v, orion_ir_type type) {
+    if (mil_type_of(b, v).dtype == ORION_IR_F16 && type.dtype == ORION_IR_BOOL)
+        v = orion_ir_less(b, mil_number(b, v, 0.5), v);
+    return mil_reshape(b, v, type.dims, type.rank);
 }
 
 /* ---- keys ---- */
@@ -146,15 +166,32 @@ static uint32_t graph_input(const orion_ir_graph *g, orion_ir_value v) {
     return (uint32_t)i;
 }
 
+static orion_status take_name(emitter *e, const char *name) {
+    return name == NULL ? ORION_OK : orn_map_put(&e->names, name, strlen(name), 1);
+}
+
+static orion_status take_names(emitter *e) {
+    const orion_ir_graph *g = e->p->g;
+    for (size_t i = 0; i < orion_ir_graph_input_count(g); i++)
+        TRY(take_name(e, orion_ir_value_name(g, orion_ir_graph_input(g, i))));
+    mil_foreach_node(g, n) {
+        for (size_t i = 0; i < orion_ir_node_result_count(n); i++)
+            TRY(take_name(e, orion_ir_value_name(g, orion_ir_node_result(n, i))));
+    }
+    return ORION_OK;
+}
+
 static orion_status plan_value(emitter *e, uint32_t id, uint32_t *out) {
     mil_planner *p = e->p;
     orion_mil_plan *plan = p->plan;
     orion_ir_value source = {p->source_of[id]};
     if (e->value_of[id] == 0) {
-        char made_up[16];
+        char made_up[24];
         const char *name = orion_ir_value_name(p->g, source);
         if (name == NULL) {
-            snprintf(made_up, sizeof made_up, "v%u", (unsigned)plan->value_count);
+            do {
+                snprintf(made_up, sizeof made_up, "v%zu", e->made_up++);
+            } while (orn_map_get(&e->names, made_up, strlen(made_up)) != NULL);
             name = made_up;
         }
         name = orn_arena_strndup(&plan->arena, name, strlen(name));
@@ -349,7 +386,7 @@ static orion_status build_graph(emitter *e, mil_plan_program *program) {
         orion_ir_type type = orion_ir_value_type(e->p->g, (orion_ir_value){id});
         orion_ir_value v = orion_ir_input(b, port_name(e, &in, id, i), kept_type(e, id));
         e->met_in[id] = part + 1;
-        e->local[id] = mil_reshape(b, v, type.dims, type.rank).id;
+        e->local[id] = unkeep(b, v, type).id;
     }
     orion_status status = emit_steps(e, b, part);
     for (size_t i = 0; i < e->output_count && status == ORION_OK; i++) {
@@ -357,7 +394,7 @@ static orion_status build_graph(emitter *e, mil_plan_program *program) {
         orion_ir_value v = {e->local[e->outputs[i]]};
         const char *name = port_name(e, &out, e->outputs[i], i);
         status = orn_text_status(&e->key);
-        if (status == ORION_OK) orion_ir_output(b, name, mil_reshape(b, v, type.dims, type.rank));
+        if (status == ORION_OK) orion_ir_output(b, name, keep(b, v, type));
     }
     if (status == ORION_OK) return orion_ir_builder_finish(&b, e->p->diag, &program->graph);
     orion_ir_builder_destroy(&b);
@@ -395,6 +432,7 @@ static orion_status list_outputs(emitter *e) {
 }
 
 static orion_status emit_all(emitter *e) {
+    TRY(take_names(e));
     for (uint32_t part = 0; part < e->p->part_count; part++) TRY(add_call(e, part));
     TRY(list_outputs(e));
     for (size_t i = 0; i < e->p->plan->program_count; i++) TRY(build_program(e, i));
@@ -405,6 +443,7 @@ orion_status mil_emit_plan(mil_planner *p) {
     emitter e = {.p = p};
     size_t bytes = p->value_bound * sizeof *e.local;
     orn_map_init(&e.programs, &p->allocator);
+    orn_map_init(&e.names, &p->allocator);
     orn_text_init(&e.key, &p->allocator);
     e.local = orn_zalloc(&p->allocator, bytes);
     e.met_in = orn_zalloc(&p->allocator, bytes);
@@ -418,5 +457,6 @@ orion_status mil_emit_plan(mil_planner *p) {
     orn_free(&p->allocator, e.outputs, e.output_capacity * sizeof *e.outputs);
     orn_text_free(&e.key);
     orn_map_free(&e.programs);
+    orn_map_free(&e.names);
     return status;
 }

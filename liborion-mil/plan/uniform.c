@@ -98,8 +98,25 @@ static orion_status wrap(const mil_planner *p, const orion_ir_graph *g, shape in
     return status;
 }
 
-/* What the host does in front of the program, or behind it. Ports keep their names; the others are
- * theirs with a v in front. */
+static const char *port_name(const orion_ir_graph *g, size_t i, bool is_input) {
+    return is_input ? orion_ir_value_name(g, orion_ir_graph_input(g, i))
+                    : orion_ir_graph_output_name(g, i);
+}
+
+/* v and a number, with underscores behind it while a port is called so. */
+static orion_status value_name(const orion_ir_graph *g, size_t i, size_t count, bool is_input,
+                               orn_text *name) {
+    name->size = 0;
+    orn_text_printf(name, "v%zu", i);
+    for (size_t k = 0; k < count && !name->failed; k++) {
+        if (strcmp(port_name(g, k, is_input), name->data) != 0) continue;
+        orn_text_char(name, '_');
+        k = SIZE_MAX; /* again from the first */
+    }
+    return orn_text_status(name);
+}
+
+/* What the host does in front of the program, or behind it. Ports keep their names. */
 static orion_status border(const mil_planner *p, const orion_ir_graph *g, shape s, bool is_before,
                            orion_ir_graph **out) {
     orion_ir_builder *b;
@@ -110,11 +127,9 @@ static orion_status border(const mil_planner *p, const orion_ir_graph *g, shape 
     orion_status status = ORION_OK;
     for (size_t i = 0; i < count && status == ORION_OK; i++) {
         orion_ir_value v = is_before ? orion_ir_graph_input(g, i) : orion_ir_graph_output(g, i);
-        const char *port = is_before ? orion_ir_value_name(g, v) : orion_ir_graph_output_name(g, i);
+        const char *port = port_name(g, i, is_before);
         orion_ir_type type = orion_ir_value_type(g, v);
-        name.size = 0;
-        orn_text_printf(&name, "v%zu", i);
-        status = orn_text_status(&name);
+        status = value_name(g, i, count, is_before, &name);
         if (status != ORION_OK) break;
         if (is_before) {
             orion_ir_output(b, port, into_port(b, orion_ir_input(b, name.data, type), s));
