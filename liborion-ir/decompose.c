@@ -6,7 +6,7 @@
  * the reference interpreter. 16-bit floats are widened to f32 wherever the op exponentiates,
  * squares or sums, and narrowed once at the end, as a kernel of the whole op would do.
  */
-#include "emit.h"
+#include "decompose.h"
 
 #include <math.h>
 
@@ -264,7 +264,7 @@ static orion_ir_value decompose_attention(orion_ir_builder *b, const orion_ir_no
 
 /* ---- all model ops ---- */
 
-orion_ir_value ir_decompose(orion_ir_builder *b, const orion_ir_node *n) {
+static orion_ir_value single_result(orion_ir_builder *b, const orion_ir_node *n) {
     switch ((orion_ir_op)n->op) {
     case ORION_IR_OP_softmax: return decompose_softmax(b, n);
     case ORION_IR_OP_log_softmax: return decompose_log_softmax(b, n);
@@ -279,6 +279,19 @@ orion_ir_value ir_decompose(orion_ir_builder *b, const orion_ir_node *n) {
     case ORION_IR_OP_rope: return decompose_rope(b, n);
     case ORION_IR_OP_attention: return decompose_attention(b, n);
     case ORION_IR_OP_cross_entropy: return decompose_cross_entropy(b, n);
+    case ORION_IR_OP_max_pool: return ir_decompose_max_pool(b, n);
+    case ORION_IR_OP_avg_pool: return ir_decompose_avg_pool(b, n);
+    case ORION_IR_OP_quantize: return ir_decompose_quantize(b, n);
+    case ORION_IR_OP_dequantize: return ir_decompose_dequantize(b, n);
     default: return (orion_ir_value){0};
+    }
+}
+
+void ir_decompose(orion_ir_builder *b, const orion_ir_node *n,
+                  orion_ir_value out[IR_MODEL_RESULTS_MAX]) {
+    if (n->op == ORION_IR_OP_lstm) {
+        ir_decompose_lstm(b, n, out);
+    } else {
+        out[0] = single_result(b, n);
     }
 }

@@ -33,6 +33,9 @@ static inline double *ir_eval_out(const ir_eval *e, size_t i) {
 orion_status ir_eval_core(ir_eval *e);  /* any core op */
 orion_status ir_eval_model(ir_eval *e); /* any model op */
 orion_status ir_eval_conv(ir_eval *e);  /* conv and conv_transpose */
+orion_status ir_eval_pool(ir_eval *e);  /* max_pool and avg_pool */
+orion_status ir_eval_lstm(ir_eval *e);
+orion_status ir_eval_quantize(ir_eval *e); /* quantize and dequantize */
 
 /*
  * Element `at` of operand `operand` as an index in [least, limit). Anything else, fractions and NaN

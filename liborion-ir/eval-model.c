@@ -304,6 +304,11 @@ orion_status ir_eval_model(ir_eval *e) {
     case ORION_IR_OP_rope: return eval_rope(e);
     case ORION_IR_OP_attention: return eval_attention(e);
     case ORION_IR_OP_cross_entropy: return eval_cross_entropy(e);
+    case ORION_IR_OP_max_pool:
+    case ORION_IR_OP_avg_pool: return ir_eval_pool(e);
+    case ORION_IR_OP_lstm: return ir_eval_lstm(e);
+    case ORION_IR_OP_quantize:
+    case ORION_IR_OP_dequantize: return ir_eval_quantize(e);
     default: return ORION_OK;
     }
 }

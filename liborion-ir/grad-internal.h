@@ -35,7 +35,8 @@ typedef struct ir_grad_rule {
     void (*general)(ir_grad *c, const orion_ir_node *n);
     /* No rule of its own: replaced by other ops in the forward graph, whose results it then shares
      * with the backward graph. */
-    orion_ir_value (*expand)(orion_ir_builder *b, const orion_ir_node *n);
+    void (*expand)(orion_ir_builder *b, const orion_ir_node *n,
+                   orion_ir_value out[IR_MODEL_RESULTS_MAX]);
 } ir_grad_rule;
 
 #define IR_ALL_OPERANDS UINT32_MAX

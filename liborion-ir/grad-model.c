@@ -174,8 +174,9 @@ static void grad_rope(ir_grad *c, const orion_ir_node *n) {
     ir_grad_add(c, n, 0, ir_emit(&c->b, op, in, 2, attrs));
 }
 
-static orion_ir_value expand_attention(orion_ir_builder *b, const orion_ir_node *n) {
-    return ir_expand_attention(b, n, true);
+static void expand_attention(orion_ir_builder *b, const orion_ir_node *n,
+                             orion_ir_value out[IR_MODEL_RESULTS_MAX]) {
+    out[0] = ir_expand_attention(b, n, true);
 }
 
 /* ---- the table ---- */
@@ -197,6 +198,10 @@ ir_grad_rule ir_grad_model(uint32_t op) {
     case ORION_IR_OP_attention: return (ir_grad_rule){.operands = 7, .expand = expand_attention};
     case ORION_IR_OP_cross_entropy:
         return (ir_grad_rule){.operands = 1, .general = grad_cross_entropy};
+    case ORION_IR_OP_max_pool:
+    case ORION_IR_OP_avg_pool: return (ir_grad_rule){.operands = 1, .expand = ir_decompose};
+    case ORION_IR_OP_lstm: return (ir_grad_rule){.operands = 63, .expand = ir_decompose};
+    case ORION_IR_OP_dequantize: return (ir_grad_rule){.operands = 6, .expand = ir_decompose};
     default: return (ir_grad_rule){0};
     }
 }

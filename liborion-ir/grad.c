@@ -181,9 +181,10 @@ static orion_status prepare(ir_grad *c, ir_replacements *replaced, bool *expande
         if (!has_rule(&rule)) return refuse(c, n);
         if (rule.expand == NULL) continue;
         orion_ir_builder b = ir_builder_at(g, n, c->b.diag);
-        orion_ir_value y = rule.expand(&b, n);
+        orion_ir_value y[IR_MODEL_RESULTS_MAX];
+        rule.expand(&b, n, y);
         TRY(b.status);
-        TRY(ir_replace(replaced, n->out, y.id));
+        for (uint32_t i = 0; i < n->n_out; i++) TRY(ir_replace(replaced, n->out + i, y[i].id));
         *expanded = true;
     }
     return ORION_OK;

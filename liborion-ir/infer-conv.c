@@ -8,6 +8,11 @@ _Static_assert(IR_ATTR(conv, stride) == IR_ATTR(conv_transpose, stride) &&
                    IR_ATTR(conv, dilation) == IR_ATTR(conv_transpose, dilation) &&
                    IR_ATTR(conv, groups) == IR_ATTR(conv_transpose, groups),
                "ops that share a rule have the same schema");
+_Static_assert(IR_ATTR(max_pool, window) == IR_ATTR(avg_pool, window) &&
+                   IR_ATTR(max_pool, stride) == IR_ATTR(avg_pool, stride) &&
+                   IR_ATTR(max_pool, before) == IR_ATTR(avg_pool, before) &&
+                   IR_ATTR(max_pool, after) == IR_ATTR(avg_pool, after),
+               "ops that share a rule have the same schema");
 
 /* A list with an entry per spatial axis, of at least `least`; [] becomes `least` everywhere. */
 static orion_status spatial_list(ir_infer_context *c, int at, int64_t least) {
@@ -89,6 +94,32 @@ orion_status ir_infer_conv_transpose(ir_infer_context *c) {
                               (long long)full);
         }
         c->out[0].dims[i + 2] = full - cut;
+    }
+    return ORION_OK;
+}
+
+orion_status ir_infer_pool(ir_infer_context *c) {
+    const orion_ir_type *x = &c->in[0];
+    TRY(ir_need_float(c, 0));
+    if (x->rank != 3 && x->rank != 4) return TYPE_ERROR(c, "operand 0 must have rank 3 or 4");
+    TRY(ir_list_of(c, &c->attrs[IR_ATTR(max_pool, window)], "window", x->rank - 2, 1));
+    TRY(spatial_list(c, IR_ATTR(max_pool, stride), 1));
+    TRY(spatial_list(c, IR_ATTR(max_pool, before), 0));
+    TRY(spatial_list(c, IR_ATTR(max_pool, after), 0));
+    c->out[0] = *x;
+    for (uint32_t i = 0; i + 2 < x->rank; i++) {
+        int64_t size = entry(c, IR_ATTR(max_pool, window), i);
+        int64_t stride = entry(c, IR_ATTR(max_pool, stride), i);
+        int64_t front = entry(c, IR_ATTR(max_pool, before), i) + x->dims[i + 2];
+        int64_t padded = front + entry(c, IR_ATTR(max_pool, after), i);
+        if (padded < size || padded > INT32_MAX) {
+            return TYPE_ERROR(c, "on spatial axis %u the window covers %lld, x has %lld", i,
+                              (long long)size, (long long)padded);
+        }
+        int64_t windows = (padded - size) / stride + 1;
+        if (entry(c, IR_ATTR(max_pool, before), i) >= size || (windows - 1) * stride >= front)
+            return ATTR_ERROR(c, "on spatial axis %u a window lies outside x", i);
+        c->out[0].dims[i + 2] = windows;
     }
     return ORION_OK;
 }

@@ -119,3 +119,81 @@ orion_status ir_infer_cross_entropy(ir_infer_context *c) {
     c->out[0] = (orion_ir_type){.dtype = c->in[0].dtype};
     return ORION_OK;
 }
+
+/* ---- lstm ---- */
+
+static orion_status need_matrix(ir_infer_context *c, size_t i, int64_t rows, int64_t columns,
+                                const char *what) {
+    TRY(ir_need_same_dtype(c, 0, i));
+    if (c->in[i].rank == 2 && c->in[i].dims[0] == rows && c->in[i].dims[1] == columns)
+        return ORION_OK;
+    return TYPE_ERROR(c, "operand %zu must be [%lld,%lld], %s", i, (long long)rows,
+                      (long long)columns, what);
+}
+
+orion_status ir_infer_lstm(ir_infer_context *c) {
+    const orion_ir_type *x = &c->in[0];
+    TRY(ir_need_float(c, 0));
+    TRY(ir_need_rank(c, 0, 3));
+    TRY(ir_need_rank(c, 1, 2));
+    int64_t h = c->in[1].dims[1];
+    TRY(need_matrix(c, 1, x->dims[1], h, "a state for each of x's batch"));
+    TRY(need_matrix(c, 2, x->dims[1], h, "as operand 1"));
+    TRY(need_matrix(c, 3, 4 * h, x->dims[2], "four gates of the state from x"));
+    TRY(need_matrix(c, 4, 4 * h, h, "four gates of the state from the state"));
+    if (c->n_in == 6) {
+        TRY(ir_need_same_dtype(c, 0, 5));
+        TRY(ir_need_vector(c, 5, 4 * h, "four gates of the state"));
+    }
+    c->out[0] = *x;
+    c->out[0].dims[2] = h;
+    c->out[1] = c->out[2] = c->in[1];
+    return ORION_OK;
+}
+
+/* ---- quantisation ---- */
+
+/* Operand i is one number, or one for each of equal blocks of x. */
+static orion_status need_blocks(ir_infer_context *c, size_t i) {
+    const orion_ir_type *x = &c->in[0], *s = &c->in[i];
+    if (s->rank == 0) return ORION_OK;
+    bool divides = s->rank == x->rank;
+    for (uint32_t d = 0; divides && d < x->rank; d++) divides = x->dims[d] % s->dims[d] == 0;
+    return divides ? ORION_OK
+                   : TYPE_ERROR(c,
+                                "operand %zu must have rank 0, or the rank of operand 0 and dims "
+                                "that divide its dims",
+                                i);
+}
+
+static bool is_quantized(uint32_t dtype) {
+    return dtype != ORION_IR_BOOL && !ir_is_float(dtype);
+}
+
+orion_status ir_infer_quantize(ir_infer_context *c) {
+    uint32_t dtype = (uint32_t)c->attrs[IR_ATTR(quantize, dtype)].i;
+    TRY(ir_need_float(c, 0));
+    TRY(ir_need_same_dtype(c, 0, 1));
+    TRY(need_blocks(c, 1));
+    if (!is_quantized(dtype)) return ATTR_ERROR(c, "dtype must be an integer's");
+    if (c->n_in == 3) {
+        TRY(ir_need_dtype(c, 2, (orion_ir_dtype)dtype));
+        TRY(need_blocks(c, 2));
+    }
+    c->out[0] = c->in[0];
+    c->out[0].dtype = dtype;
+    return ORION_OK;
+}
+
+orion_status ir_infer_dequantize(ir_infer_context *c) {
+    if (!is_quantized(c->in[0].dtype)) return TYPE_ERROR(c, "operand 0 must be of integers");
+    TRY(ir_need_float(c, 1));
+    TRY(need_blocks(c, 1));
+    if (c->n_in == 3) {
+        if (c->in[2].dtype != c->in[1].dtype) TRY(ir_need_same_dtype(c, 0, 2));
+        TRY(need_blocks(c, 2));
+    }
+    c->out[0] = c->in[0];
+    c->out[0].dtype = c->in[1].dtype;
+    return ORION_OK;
+}

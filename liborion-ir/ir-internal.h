@@ -291,11 +291,13 @@ orion_status ir_sweep_replace(ir_sweep *s, uint32_t from, uint32_t to);
 
 /* ---- model ops (decompose.c) ---- */
 /*
- * Emit the core ops of a model-op node before b->before; returns its (single) result, no value if
- * the op has no decomposition. The decomposition is the definition of the op: eval tests hold both
- * to each other.
+ * Emit the core ops of a model-op node before b->before and fill out with what they have in place
+ * of its results; out[0] is no value if the op has no decomposition. The decomposition is the
+ * definition of the op: eval tests hold both to each other.
  */
-orion_ir_value ir_decompose(orion_ir_builder *b, const orion_ir_node *n);
+enum { IR_MODEL_RESULTS_MAX = 3 };
+void ir_decompose(orion_ir_builder *b, const orion_ir_node *n,
+                  orion_ir_value out[IR_MODEL_RESULTS_MAX]);
 
 /* ---- autodiff (grad.c) ---- */
 /* True if the op passes gradients (some input may receive one); comparisons, casts to int do not.

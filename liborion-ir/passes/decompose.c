@@ -15,9 +15,12 @@ static orion_status visit(ir_sweep *s, orion_ir_node *n) {
     if (ir_op_get(n->op)->info.is_model == 0) return ORION_OK;
     orion_ir_builder b = ir_builder_at(s->g, n, s->ctx);
     b.line = n->line;
-    orion_ir_value v = ir_decompose(&b, n);
+    orion_ir_value v[IR_MODEL_RESULTS_MAX];
+    ir_decompose(&b, n, v);
     TRY(b.status);
-    return v.id == 0 ? ORION_OK : ir_sweep_replace(s, n->out, v.id);
+    for (uint32_t i = 0; v[0].id != 0 && i < n->n_out; i++)
+        TRY(ir_sweep_replace(s, n->out + i, v[i].id));
+    return ORION_OK;
 }
 
 static orion_status run(orion_ir_graph *g, orion_diag *diag, bool *changed) {

@@ -102,7 +102,7 @@ static orion_ir_attr parse_attr(const char **at, char name[32], int64_t ints[ORI
 /* ---- graphs ---- */
 
 orion_ir_graph *op_graph(const char *op, const op_tensors *operands, const char *attrs) {
-    static const char *const x[] = {"x0", "x1", "x2", "x3"};
+    static const char *const x[OP_TENSORS_MAX] = {"x0", "x1", "x2", "x3", "x4", "x5"};
     static const char *const y[] = {"y0", "y1", "y2", "y3"};
     char names[8][32];
     int64_t ints[8][ORION_IR_RANK_MAX];

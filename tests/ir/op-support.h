@@ -19,7 +19,7 @@
 #include "ir-internal.h"
 #include "support.h"
 
-enum { OP_TENSORS_MAX = 4, OP_NUMBERS_MAX = 32, OP_BUFFERS_MAX = 256 };
+enum { OP_TENSORS_MAX = 6, OP_NUMBERS_MAX = 32, OP_BUFFERS_MAX = 256 };
 
 typedef struct op_tensor {
     orion_ir_type type;

@@ -307,6 +307,77 @@ static orion_ir_value make_conv_transpose(maker *m) {
     return convolve(m, true);
 }
 
+static orion_ir_value make_pool(maker *m) {
+    orion_ir_value x = value_of(m, draw_type(m, draw_float(m), 3));
+    orion_ir_type type = type_of(m, x);
+    int64_t lists[4][2];
+    for (uint32_t i = 0; i + 2 < type.rank; i++) {
+        lists[0][i] = 1 + (int64_t)draw(m, (size_t)type.dims[i + 2]);
+        lists[1][i] = 1 + (int64_t)draw(m, 3);
+        lists[2][i] = (int64_t)draw(m, (size_t)lists[0][i]);
+        lists[3][i] = (int64_t)draw(m, (size_t)lists[0][i]);
+    }
+    orion_ir_attr attrs[] = {orion_ir_attr_ints("window", lists[0], type.rank - 2),
+                             orion_ir_attr_ints("stride", lists[1], type.rank - 2),
+                             orion_ir_attr_ints("before", lists[2], type.rank - 2),
+                             orion_ir_attr_ints("after", lists[3], type.rank - 2),
+                             orion_ir_attr_int("exclude_padding", coin(m))};
+    return emit(m, &x, 1, attrs, m->op == ORION_IR_OP_avg_pool ? 5 : 4);
+}
+
+static orion_ir_value make_lstm(maker *m) {
+    int64_t h = 1 + (int64_t)draw(m, 2),
+            x[] = {1 + (int64_t)draw(m, 3), 1 + (int64_t)draw(m, 2), 1 + (int64_t)draw(m, 3)};
+    int64_t state[] = {x[1], h}, ih[] = {4 * h, x[2]}, hh[] = {4 * h, h};
+    orion_ir_dtype dtype = draw_float(m);
+    orion_ir_value in[6] = {value_of(m, orion_ir_type_make(dtype, 3, x)),
+                            value_of(m, orion_ir_type_make(dtype, 2, state)),
+                            value_of(m, orion_ir_type_make(dtype, 2, state)),
+                            value_of(m, orion_ir_type_make(dtype, 2, ih)),
+                            value_of(m, orion_ir_type_make(dtype, 2, hh)),
+                            value_of(m, orion_ir_type_make(dtype, 1, ih))};
+    orion_ir_attr attr = orion_ir_attr_int("reverse", coin(m));
+    return emit(m, in, 5 + draw(m, 2), &attr, 1);
+}
+
+/* A number, or one for each of equal blocks of x. */
+static orion_ir_value value_of_blocks(maker *m, orion_ir_type x, uint32_t dtype) {
+    x.dtype = dtype;
+    for (uint32_t d = 0; d < x.rank; d++) {
+        if (x.dims[d] % 2 == 0 && coin(m)) x.dims[d] /= 2;
+        if (coin(m)) x.dims[d] = 1;
+    }
+    return value_of(m, coin(m) ? x : type_like(x, 0, NULL));
+}
+
+static orion_ir_value make_quantize(maker *m) {
+    static const orion_ir_dtype dtypes[] = {ORION_IR_I8, ORION_IR_U8, ORION_IR_U16, ORION_IR_I32};
+    orion_ir_value in[3] = {float_value(m, 0)};
+    orion_ir_type x = type_of(m, in[0]);
+    orion_ir_dtype dtype = dtypes[draw(m, 4)];
+    in[1] = value_of_blocks(m, x, x.dtype);
+    in[2] = value_of_blocks(m, x, (uint32_t)dtype);
+    orion_ir_attr attr = orion_ir_attr_int("dtype", (int64_t)dtype);
+    return emit(m, in, 2 + draw(m, 2), &attr, 1);
+}
+
+static bool integer_dtype(uint32_t dtype) {
+    return dtype != ORION_IR_BOOL && !ir_is_float(dtype) && dtype != 0;
+}
+
+static orion_ir_value make_dequantize(maker *m) {
+    orion_ir_value in[3] = {value_with(m, integer_dtype, 0)};
+    orion_ir_type x = type_of(m, in[0]);
+    if (!integer_dtype(x.dtype)) {
+        x.dtype = ORION_IR_I8;
+        in[0] = value_of(m, x);
+    }
+    uint32_t dtype = (uint32_t)draw_float(m);
+    in[1] = value_of_blocks(m, x, dtype);
+    in[2] = value_of_blocks(m, x, coin(m) ? dtype : x.dtype);
+    return emit(m, in, 2 + draw(m, 2), NULL, 0);
+}
+
 static orion_ir_value make_reshape(maker *m) {
     orion_ir_value x = value_with(m, any_dtype, 0);
     orion_ir_type type = type_of(m, x);
@@ -574,6 +645,7 @@ static bool is_wild(orion_ir_op op) {
     case ORION_IR_OP_less_equal:
     case ORION_IR_OP_reduce_argmax:
     case ORION_IR_OP_reduce_argmin:
+    case ORION_IR_OP_quantize:
     case ORION_IR_OP_exp:
     case ORION_IR_OP_log:
     case ORION_IR_OP_sqrt:

@@ -207,6 +207,31 @@ static const rule rules[] = {
     {XY("f32[1,3,3]", "f32[3,5,2]"), "%r = conv_transpose %x, %y {groups=2} : f32[1,10,4]",
      BAD(IR_ATTRIBUTE), "the 3 channels of x"},
 
+    /* pooling */
+    {"%x: f32[2,3,9]",
+     "%r = max_pool %x {window=[4], stride=[2], before=[3], after=[2]} : f32[2,3,6]", GOOD, NULL},
+    {"%x: bf16[2,3,9,5]", "%r = max_pool %x {window=[4, 5]} : bf16[2,3,6,1]", GOOD,
+     "%r = max_pool %x {window=[4, 5], stride=[1, 1], before=[0, 0], after=[0, 0]} : "
+     "bf16[2,3,6,1]"},
+    {"%x: f16[2,3,9]",
+     "%r = avg_pool %x {window=[2], stride=[9], before=[1], after=[1], exclude_padding=true} : "
+     "f16[2,3,2]",
+     GOOD, NULL},
+    {"%x: i32[2,3,9]", "%r = max_pool %x {window=[4]} : i32[2,3,6]", BAD(IR_TYPE), "f32, f16"},
+    {"%x: f32[3,9]", "%r = max_pool %x {window=[4]} : f32[3,6]", BAD(IR_TYPE), "rank 3 or 4"},
+    {"%x: f32[2,3,9]", "%r = max_pool %x {window=[4, 4]} : f32[2,3,6]", BAD(IR_ATTRIBUTE),
+     "window has 2 entries, 1 are needed"},
+    {"%x: f32[2,3,9]", "%r = avg_pool %x {window=[0]} : f32[2,3,6]", BAD(IR_ATTRIBUTE),
+     "window[0] is 0"},
+    {"%x: f32[2,3,9]", "%r = avg_pool %x {window=[10]} : f32[2,3,1]", BAD(IR_TYPE),
+     "on spatial axis 0 the window covers 10, x has 9"},
+    {"%x: f32[2,3,9]", "%r = avg_pool %x {window=[4], before=[4]} : f32[2,3,10]", BAD(IR_ATTRIBUTE),
+     "on spatial axis 0 a window lies outside x"},
+    {"%x: f32[2,3,9]", "%r = max_pool %x {window=[4], after=[4]} : f32[2,3,10]", BAD(IR_ATTRIBUTE),
+     "a window lies outside x"},
+    {"%x: f32[2,3,9]", "%r = max_pool %x {window=[1], after=[2147483647]} : f32[2,3,1]",
+     BAD(IR_TYPE), "x has 2147483656"},
+
     /* shape and movement */
     {"%x: bool[2,3]", "%r = reshape %x {shape=[3, 1, 2]} : bool[3,1,2]", GOOD, NULL},
     {"%x: f32[2,3]", "%r = reshape %x {shape=[2, -1]} : f32[2,3]", GOOD,
@@ -439,6 +464,64 @@ static const rule rules[] = {
     {XY("f32[2,4,7]", "i32[4]"), "%r = cross_entropy %x, %y : f32[]", BAD(IR_TYPE), "rank 2"},
     {XY("f32[4,7]", "f32[4]"), "%r = cross_entropy %x, %y : f32[]", BAD(IR_TYPE), "must be i32"},
     {XY("i32[4,7]", "i32[4]"), "%r = cross_entropy %x, %y : i32[]", BAD(IR_TYPE), "f32, f16"},
+
+/* lstm */
+#define LSTM(x, h, w, u, b) "%x: " x ", %h: " h ", %w: " w ", %u: " u ", %b: " b
+#define LSTM_BAD(x, h, w, u, b, words)                                                             \
+    {                                                                                              \
+        LSTM(x, h, w, u, b),                                                                       \
+            "%r, %s, %t = lstm %x, %h, %h, %w, %u, %b : f32[5,2,4], f32[2,4], f32[2,4]",           \
+            BAD(IR_TYPE), words                                                                    \
+    }
+    {XYZP("f16[5,2,4]", "f16[2,4]", "f16[16,4]", "f16[16]"),
+     "%r, %s, %t = lstm %x, %y, %y, %z, %z, %p {reverse=true} : f16[5,2,4], f16[2,4], f16[2,4]",
+     GOOD, NULL},
+    {XYZP("f32[5,2,3]", "f32[2,4]", "f32[16,3]", "f32[16,4]"),
+     "%r, %s, %t = lstm %x, %y, %y, %z, %p : f32[5,2,4], f32[2,4], f32[2,4]", GOOD, NULL},
+    LSTM_BAD("f32[5,2,3]", "f32[3,4]", "f32[16,3]", "f32[16,4]", "f32[16]",
+             "operand 1 must be [2,4], a state for each of x's batch"),
+    LSTM_BAD("f32[5,2,3]", "f32[2,4]", "f32[12,3]", "f32[16,4]", "f32[16]",
+             "operand 3 must be [16,3], four gates of the state from x"),
+    LSTM_BAD("f32[5,2,3]", "f32[2,4]", "f32[16,3]", "f32[16,3]", "f32[16]",
+             "operand 4 must be [16,4], four gates of the state from the state"),
+    LSTM_BAD("f32[5,2,3]", "f32[2,4]", "f32[16,3]", "f32[16,4]", "f32[4]",
+             "operand 5 must be a vector of 16"),
+    LSTM_BAD("f32[5,2,3]", "f16[2,4]", "f32[16,3]", "f32[16,4]", "f32[16]", "one dtype"),
+    LSTM_BAD("i32[5,2,3]", "i32[2,4]", "i32[16,3]", "i32[16,4]", "i32[16]", "f32, f16"),
+    LSTM_BAD("f32[5,2]", "f32[2,4]", "f32[16,3]", "f32[16,4]", "f32[16]",
+             "operand 0 must have rank 3"),
+    LSTM_BAD("f32[5,2,3]", "f32[2]", "f32[16,3]", "f32[16,4]", "f32[16]",
+             "operand 1 must have rank 2"),
+    {XYZP("f32[5,2,3]", "f32[2,4]", "f32[2]", "f32[16,3]"),
+     "%r, %s, %t = lstm %x, %y, %z, %p, %p : f32[5,2,4], f32[2,4], f32[2,4]", BAD(IR_TYPE),
+     "operand 2 must be [2,4], as operand 1"},
+
+    /* quantisation */
+    {XYZ("f16[4,6]", "f16[2,3]", "u8[]"), "%r = quantize %x, %y, %z {dtype=u8} : u8[4,6]", GOOD,
+     NULL},
+    {XY("f32[4,6]", "f32[]"), "%r = quantize %x, %y : i8[4,6]", GOOD, NULL},
+    {XY("i32[4,6]", "f32[]"), "%r = quantize %x, %y : i8[4,6]", BAD(IR_TYPE), "f32, f16"},
+    {XY("f32[4,6]", "f16[]"), "%r = quantize %x, %y : i8[4,6]", BAD(IR_TYPE), "one dtype"},
+    {XY("f32[4,6]", "f32[6]"), "%r = quantize %x, %y : i8[4,6]", BAD(IR_TYPE),
+     "operand 1 must have rank 0, or the rank of operand 0 and dims that divide its dims"},
+    {XY("f32[4,6]", "f32[1,4]"), "%r = quantize %x, %y : i8[4,6]", BAD(IR_TYPE), "operand 1"},
+    {XY("f32[4,6]", "f32[]"), "%r = quantize %x, %y {dtype=f16} : f16[4,6]", BAD(IR_ATTRIBUTE),
+     "dtype must be an integer's"},
+    {XYZ("f32[4,6]", "f32[]", "u8[]"), "%r = quantize %x, %y, %z : i8[4,6]", BAD(IR_TYPE),
+     "operand 2 must be i8"},
+    {XYZ("f32[4,6]", "f32[]", "i8[3,1]"), "%r = quantize %x, %y, %z : i8[4,6]", BAD(IR_TYPE),
+     "operand 2 must have rank 0"},
+    {XYZ("i8[4,6]", "f16[4,1]", "i8[1,2]"), "%r = dequantize %x, %y, %z : f16[4,6]", GOOD, NULL},
+    {XYZ("u8[4]", "f32[2]", "f32[4]"), "%r = dequantize %x, %y, %z : f32[4]", GOOD, NULL},
+    {XY("f32[4]", "f32[]"), "%r = dequantize %x, %y : f32[4]", BAD(IR_TYPE),
+     "operand 0 must be of integers"},
+    {XY("bool[4]", "f32[]"), "%r = dequantize %x, %y : f32[4]", BAD(IR_TYPE), "integers"},
+    {XY("i8[4]", "i8[]"), "%r = dequantize %x, %y : f32[4]", BAD(IR_TYPE), "operand 1 must be f32"},
+    {XY("i8[4]", "f32[3]"), "%r = dequantize %x, %y : f32[4]", BAD(IR_TYPE), "operand 1 must have"},
+    {XYZ("i8[4]", "f32[]", "u8[]"), "%r = dequantize %x, %y, %z : f32[4]", BAD(IR_TYPE),
+     "one dtype"},
+    {XYZ("i8[4]", "f32[]", "i8[3]"), "%r = dequantize %x, %y, %z : f32[4]", BAD(IR_TYPE),
+     "operand 2 must have"},
 };
 
 /* ---- */
