@@ -186,6 +186,36 @@ static orion_status lower_padded(mil_lowering *l, const orion_ir_node *node, con
     return lower_generic(l, node, op, hint);
 }
 
+static orion_status lower_lstm(mil_lowering *l, const orion_ir_node *node, const char *op,
+                               const char *hint) {
+    bool reverse = orion_ir_node_int(node, "reverse") != 0;
+    orion_mil_value direction;
+    TRY(mil_string_value(l, reverse ? "reverse" : "forward", &direction));
+    TRY(add_parameter(l, node, "direction", direction));
+    return lower_generic(l, node, op, hint);
+}
+
+/* MIL's own quantisation, which ios17 brought, where it means the same: bytes, and one scale. */
+static orion_status lower_quantize(mil_lowering *l, const orion_ir_node *node, const char *op,
+                                   const char *hint) {
+    static const char *const arguments[] = {"input", "scale", "zero_point"};
+    bool quantize = orion_ir_node_op(node) == ORION_IR_OP_quantize;
+    size_t count = orion_ir_node_input_count(node);
+    orion_ir_type y = orion_ir_value_type(l->graph, orion_ir_node_result(node, 0));
+    uint32_t whole = quantize ? y.dtype : operand_type(l, node, 0).dtype;
+    bool plain = l->terse && (whole == ORION_IR_I8 || whole == ORION_IR_U8);
+    for (size_t i = 1; i < count; i++) plain = plain && operand_type(l, node, i).rank == 0;
+    if (count == 3) plain = plain && operand_type(l, node, 2).dtype == whole;
+    if (!plain) return lower_generic(l, node, op, hint);
+    for (size_t i = 0; i < count; i++) TRY(add_operand(l, node, i, arguments[i]));
+    if (quantize) {
+        orion_mil_value dtype;
+        TRY(mil_string_value(l, whole == ORION_IR_I8 ? "int8" : "uint8", &dtype));
+        TRY(add_parameter(l, node, "output_dtype", dtype));
+    }
+    return emit_op(l, node, quantize ? "quantize" : "dequantize", hint);
+}
+
 /* MIL's own attention, which ios18 brought, where it means the same: as many key heads as query
  * heads, scale 1/sqrt(D), nothing masked. */
 static orion_status lower_attention(mil_lowering *l, const orion_ir_node *node, const char *op,

@@ -39,6 +39,7 @@ typedef struct mil_raiser {
     orion_status refused; /* of the first statement refused; the graph is then not made */
     /* Of the statement being raised: */
     orion_ir_op op;       /* of its row */
+    orion_ir_value first; /* what result 0 is, if not the first of the node */
     orion_mil_dtype hint; /* for literals without a type: that of the first computed operand */
     /* While folding: */
     bool folding;

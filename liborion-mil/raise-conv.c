@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* MIL ops that slide a window along spatial axes: conv and its transpose. */
+/* MIL ops that slide a window along spatial axes: conv, its transpose, pooling. */
 #include "mil-raise.h"
 
 typedef const orion_mil_statement statement;
@@ -14,12 +14,12 @@ typedef struct window {
     int64_t before[SPATIAL_MAX], after[SPATIAL_MAX];
 } window;
 
-/* A list with an entry for each spatial axis; 1 everywhere if it is left out. */
-static orion_status per_axis(mil_raiser *r, statement *s, const char *name, uint32_t axes,
-                             int64_t *out) {
+/* A list with an entry for each spatial axis; 1 everywhere if it may be and is left out. */
+static orion_status per_axis(mil_raiser *r, statement *s, const char *name, bool optional,
+                             uint32_t axes, int64_t *out) {
     mil_ints list = {NULL, 0};
-    bool given;
-    TRY(mil_integers(r, s, name, &given, &list));
+    bool given = true;
+    TRY(mil_integers(r, s, name, optional ? &given : NULL, &list));
     if (given && list.count != axes) {
         return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "%s has %zu entries, x has %u spatial axes",
                           name, list.count, (unsigned)axes);
@@ -100,8 +100,8 @@ static orion_status convolve(mil_raiser *r, statement *s, const char *const *nam
     TRY(sliding(r, s, &in[0], &x, &w));
     TRY(mil_operand(r, s, "weight", false, &in[1]));
     TRY(mil_operand(r, s, "bias", true, &in[2]));
-    TRY(per_axis(r, s, "strides", w.axes, w.stride));
-    TRY(per_axis(r, s, "dilations", w.axes, w.dilation));
+    TRY(per_axis(r, s, "strides", true, w.axes, w.stride));
+    TRY(per_axis(r, s, "dilations", true, w.axes, w.dilation));
     TRY(mil_int(r, s, "groups", &given, &groups));
     orion_ir_type weight = mil_raised_type(r, in[1]);
     for (uint32_t i = 0; i < w.axes && weight.rank == x.rank; i++) w.size[i] = weight.dims[i + 2];
@@ -126,4 +126,79 @@ orion_status mil_raise_conv_transpose(mil_raiser *r, statement *s, orion_ir_valu
     static const char *const names[] = {"x",   "weight",    "bias",   "strides",      "pad_type",
                                         "pad", "dilations", "groups", "output_shape", NULL};
     return convolve(r, s, names, true, out);
+}
+
+/* ---- pooling ---- */
+
+/* ceil_mode: places behind x are added until every element is in a window that begins in x or in
+ * front of it. */
+static void round_up(window *w, const int64_t *extents) {
+    for (uint32_t i = 0; i < w->axes; i++) {
+        int64_t front = extents[i] + w->before[i], padded = front + w->after[i];
+        int64_t rest = (padded - w->size[i]) % w->stride[i];
+        int64_t more = padded < w->size[i] || rest == 0 ? 0 : w->stride[i] - rest;
+        bool begins_inside = padded + more - w->size[i] < front;
+        if (begins_inside) w->after[i] += more;
+    }
+}
+
+static orion_status pool(mil_raiser *r, statement *s, orion_ir_op op, bool exclude,
+                         orion_ir_value x, window *w, orion_ir_value *out) {
+    bool given, ceil_mode = false;
+    orion_ir_type type = mil_raised_type(r, x);
+    TRY(per_axis(r, s, "kernel_sizes", false, w->axes, w->size));
+    TRY(per_axis(r, s, "strides", true, w->axes, w->stride));
+    for (uint32_t i = 0; i < w->axes; i++) w->dilation[i] = 1;
+    TRY(padding(r, s, type.dims + 2, w));
+    TRY(mil_bool(r, s, "ceil_mode", &given, &ceil_mode));
+    if (ceil_mode && op == ORION_IR_OP_avg_pool && !exclude) {
+        return mil_refuse(r, s, ORION_MESSAGE_MIL_OP,
+                          "ceil_mode needs exclude_padding_from_average");
+    }
+    if (ceil_mode) round_up(w, type.dims + 2);
+    orion_ir_attr attrs[] = {orion_ir_attr_ints("window", w->size, w->axes),
+                             orion_ir_attr_ints("stride", w->stride, w->axes),
+                             orion_ir_attr_ints("before", w->before, w->axes),
+                             orion_ir_attr_ints("after", w->after, w->axes),
+                             orion_ir_attr_int("exclude_padding", exclude)};
+    *out = orion_ir_build(r->b, op, &x, 1, attrs, op == ORION_IR_OP_avg_pool ? 5 : 4);
+    return ORION_OK;
+}
+
+orion_status mil_raise_pool(mil_raiser *r, statement *s, orion_ir_value *out) {
+    static const char *const names[] = {"x",   "kernel_sizes", "strides", "pad_type",
+                                        "pad", "ceil_mode",    NULL};
+    static const char *const mean_names[] = {"x",
+                                             "kernel_sizes",
+                                             "strides",
+                                             "pad_type",
+                                             "pad",
+                                             "ceil_mode",
+                                             "exclude_padding_from_average",
+                                             NULL};
+    bool mean = r->op == ORION_IR_OP_avg_pool, exclude = false, given;
+    orion_ir_type type;
+    orion_ir_value x;
+    window w = {0};
+    TRY(mil_only(r, s, mean ? mean_names : names));
+    TRY(sliding(r, s, &x, &type, &w));
+    if (mean) TRY(mil_bool(r, s, "exclude_padding_from_average", &given, &exclude));
+    return pool(r, s, r->op, exclude, x, &w, out);
+}
+
+/* sqrt(sum(x^2)) of each window, in f32: the root of their mean times their number. */
+orion_status mil_raise_l2_pool(mil_raiser *r, statement *s, orion_ir_value *out) {
+    static const char *const names[] = {"x", "kernel_sizes", "strides", "pad_type", "pad", NULL};
+    orion_ir_type type;
+    orion_ir_value x, mean;
+    window w = {0};
+    double count = 1;
+    TRY(mil_only(r, s, names));
+    TRY(sliding(r, s, &x, &type, &w));
+    x = mil_widen(r, x);
+    TRY(pool(r, s, ORION_IR_OP_avg_pool, false, orion_ir_mul(r->b, x, x), &w, &mean));
+    for (uint32_t i = 0; i < w.axes; i++) count *= (double)w.size[i];
+    orion_ir_value sum = orion_ir_mul(r->b, mean, mil_scalar(r, mil_dtype_of(r, mean), count));
+    *out = mil_to_dtype(r, orion_ir_sqrt(r->b, sum), (orion_ir_dtype)type.dtype);
+    return ORION_OK;
 }

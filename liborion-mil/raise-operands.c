@@ -7,17 +7,29 @@
 
 /* ---- types ---- */
 
+/* The next wider element type that the IR has. */
+static orion_mil_dtype widened(orion_mil_dtype dtype) {
+    switch (dtype) {
+    case ORION_MIL_INT16: return ORION_MIL_INT32;
+    case ORION_MIL_INT4: return ORION_MIL_INT8;
+    case ORION_MIL_UINT1:
+    case ORION_MIL_UINT2:
+    case ORION_MIL_UINT3:
+    case ORION_MIL_UINT4:
+    case ORION_MIL_UINT6: return ORION_MIL_UINT8;
+    default: return dtype;
+    }
+}
+
 orion_ir_dtype mil_raise_dtype(orion_mil_dtype dtype) {
-    return dtype == ORION_MIL_INT16 ? ORION_IR_I32 : orion_mil_dtype_to_ir(dtype);
+    return orion_mil_dtype_to_ir(widened(dtype));
 }
 
 orion_status mil_raise_type(const orion_mil_type *type, orion_ir_type *out) {
-    if (type != NULL && type->form == ORION_MIL_TYPE_TENSOR && type->dtype == ORION_MIL_INT16) {
-        orion_mil_type widened = *type;
-        widened.dtype = ORION_MIL_INT32;
-        return orion_mil_type_to_ir(&widened, out);
-    }
-    return orion_mil_type_to_ir(type, out);
+    if (type == NULL || type->form != ORION_MIL_TYPE_TENSOR) return orion_mil_type_to_ir(type, out);
+    orion_mil_type wide = *type;
+    wide.dtype = (uint16_t)widened((orion_mil_dtype)type->dtype);
+    return orion_mil_type_to_ir(&wide, out);
 }
 
 const char *mil_type_problem(const orion_mil_type *type) {
@@ -95,6 +107,27 @@ static orion_status find_entry(mil_raiser *r, const orion_mil_statement *s,
     return status;
 }
 
+/* Element i of packed integers; below 8 bits the first stand in the lowest bits. */
+static int64_t stored_integer(const unsigned char *data, orion_mil_dtype dtype, size_t i) {
+    uint32_t bits = orion_mil_dtype_bits(dtype);
+    int32_t word;
+    int16_t half;
+    uint16_t unsigned_half;
+    switch (dtype) {
+    case ORION_MIL_INT32: memcpy(&word, data + 4 * i, 4); return word;
+    case ORION_MIL_INT16: memcpy(&half, data + 2 * i, 2); return half;
+    case ORION_MIL_UINT16: memcpy(&unsigned_half, data + 2 * i, 2); return unsigned_half;
+    case ORION_MIL_INT8: return (int8_t)data[i];
+    default: break;
+    }
+    int64_t v = 0;
+    for (size_t k = 0; k < bits; k++) {
+        size_t at = i * bits + k;
+        v |= (int64_t)(data[at / 8] >> at % 8 & 1) << k;
+    }
+    return dtype == ORION_MIL_INT4 && v > 7 ? v - 16 : v;
+}
+
 static orion_status make_blob(mil_raiser *r, const orion_mil_statement *s, const orion_mil_value *v,
                               const orion_mil_type *mil_type, const orion_ir_type *type,
                               orion_ir_value *out) {
@@ -107,19 +140,25 @@ static orion_status make_blob(mil_raiser *r, const orion_mil_statement *s, const
                           "the weight file has %llu elements, the type %llu",
                           (unsigned long long)entry.elements, (unsigned long long)elements);
     }
-    if (mil_type->dtype != ORION_MIL_INT16) {
+    orion_mil_dtype dtype = (orion_mil_dtype)mil_type->dtype;
+    if (widened(dtype) == dtype) {
         *out = orion_ir_constant_blob(r->b, *type, blob, (size_t)entry.data_offset);
         return ORION_OK;
     }
-    int32_t *wide = orn_arena_alloc(&r->scratch, (size_t)elements * sizeof *wide);
-    if (wide == NULL) return ORION_ERROR_NO_MEMORY;
     const unsigned char *data = (const unsigned char *)orion_blob_data(blob) + entry.data_offset;
+    size_t bytes = orion_ir_type_bytes(type);
+    unsigned char *wide = orn_alloc(&r->allocator, bytes);
+    if (wide == NULL) return ORION_ERROR_NO_MEMORY;
     for (size_t i = 0; i < elements; i++) {
-        int16_t narrow;
-        memcpy(&narrow, data + 2 * i, 2);
-        wide[i] = narrow;
+        int32_t element = (int32_t)stored_integer(data, dtype, i);
+        if (dtype == ORION_MIL_INT16) {
+            memcpy(wide + i * sizeof element, &element, sizeof element);
+        } else {
+            wide[i] = (unsigned char)element;
+        }
     }
-    *out = orion_ir_constant(r->b, *type, wide, (size_t)elements * sizeof *wide);
+    *out = orion_ir_constant(r->b, *type, wide, bytes);
+    orn_free(&r->allocator, wide, bytes);
     return ORION_OK;
 }
 
@@ -314,19 +353,6 @@ static bool flatten(const orion_mil_value *v, int64_t **at) {
     if (v->form != ORION_MIL_VALUE_INT && v->form != ORION_MIL_VALUE_BOOL) return false;
     *(*at)++ = v->u.i;
     return true;
-}
-
-static int64_t stored_integer(const unsigned char *data, orion_mil_dtype dtype, size_t i) {
-    int32_t word;
-    int16_t half;
-    uint16_t unsigned_half;
-    switch (dtype) {
-    case ORION_MIL_INT32: memcpy(&word, data + 4 * i, 4); return word;
-    case ORION_MIL_INT16: memcpy(&half, data + 2 * i, 2); return half;
-    case ORION_MIL_UINT16: memcpy(&unsigned_half, data + 2 * i, 2); return unsigned_half;
-    case ORION_MIL_INT8: return (int8_t)data[i];
-    default: return data[i];
-    }
 }
 
 /* Long lists of integers may live in a weight file. */

@@ -18,21 +18,26 @@
 
 /* ---- by liborion-ir ---- */
 
-/* A graph of the node alone: inputs x0, x1 ..., output y. */
+/* Of one model op. */
+enum { OPERANDS_MAX = 8 };
+
+/* A graph of the node alone: inputs x0, x1 ..., outputs y0, y1 ... */
 static orion_status lone_graph(mil_rewrite *r, const orion_ir_node *n, const char *attribute,
                                int64_t number, orion_ir_graph **out) {
     orion_ir_builder *b;
-    orion_ir_value operands[4];
-    char name[] = "x0";
+    orion_ir_value operands[OPERANDS_MAX];
+    char name[] = "x0", result[] = "y0";
     size_t count = ORN_MIN(orion_ir_node_input_count(n), ORN_COUNT(operands));
     TRY(orion_ir_builder_create("op", &r->allocator, &b));
     for (size_t i = 0; i < count; i++, name[1]++)
         operands[i] = orion_ir_input(b, name, mil_type_of(r->b, mil_mapped(r, n, i)));
-    orion_ir_output(b, "y", mil_emit_with(b, n, operands, attribute, number));
+    orion_ir_value y = mil_emit_with(b, n, operands, attribute, number);
+    for (size_t i = 0; i < orion_ir_node_result_count(n); i++, result[1]++)
+        orion_ir_output(b, result, orion_ir_result(b, y, i));
     return orion_ir_builder_finish(&b, r->diag, out);
 }
 
-/* Emit the nodes of a graph whose inputs are the operands of n; its output stands for n's result.
+/* Emit the nodes of a graph whose inputs are the operands of n; its outputs stand for n's results.
  */
 static orion_status splice(mil_rewrite *r, const orion_ir_node *n, const orion_ir_graph *g) {
     mil_rewrite inner = {.from = g, .allocator = r->allocator, .diag = r->diag, .b = r->b};
@@ -46,9 +51,11 @@ static orion_status splice(mil_rewrite *r, const orion_ir_node *n, const orion_i
     mil_foreach_node(g, node) {
         if (status == ORION_OK) status = mil_keep(&inner, node);
     }
-    orion_ir_value y = inner.map[orion_ir_graph_output(g, 0).id];
+    for (size_t i = 0; status == ORION_OK && i < orion_ir_node_result_count(n); i++)
+        mil_set_result(r, n, i, inner.map[orion_ir_graph_output(g, i).id]);
     orn_free(&r->allocator, inner.map, bytes);
-    return status == ORION_OK ? MIL_REPLACE(r, n, y) : status;
+    r->changed = true;
+    return status;
 }
 
 static orion_status decompose(mil_rewrite *r, const orion_ir_node *n, const char *attribute,

@@ -43,7 +43,7 @@ static orion_ir_value halve(orion_ir_builder *b, orion_ir_value v, double factor
 /* The operand of the op, from an input or from data. */
 static orion_ir_value operand(orion_ir_builder *b, const op_tensor *t, const double *data, size_t i,
                               surrounding s) {
-    static const char *const names[] = {"x0", "x1", "x2", "x3"};
+    static const char *const names[OP_TENSORS_MAX] = {"x0", "x1", "x2", "x3", "x4", "x5"};
     orion_ir_type type = t->type;
     if (s == CONSTANTS && i > 0) {
         size_t n = (size_t)orion_ir_type_elements(&type), bytes = orion_ir_type_bytes(&type);

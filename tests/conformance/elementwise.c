@@ -84,6 +84,11 @@ static const op_case cases[] = {
     {"silu", "f32[3,67]", ""},
     {"gelu", "f32[3,67]", ""},
     {"gelu", "f32[3,67]", "tanh_approximation=1"},
+    {"quantize", "f32[5,7]; f32[] 0.015625; u8[] 100", "dtype=u8"},
+    {"quantize", "f32[4,6]; f32[2,1] 0.125 0.5", ""},
+    {"quantize", "f32[4] 1 nan inf -inf; f32[] 0.25; i32[] 3", "dtype=i32"},
+    {"dequantize", "i8[4,6] 5; f32[2,3]; i8[4,1] 1 2 3 -4", ""},
+    {"dequantize", "u8[3] 1 2 3; f32[]; f32[]", ""},
 };
 
 const conformance_family family_elementwise = {

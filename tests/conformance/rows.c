@@ -19,6 +19,8 @@ static const op_case cases[] = {
     {"cross_entropy", "f32[3,5]; i32[3] -1 4 -100", ""},
     {"cross_entropy", "f32[2,5]; i32[2] -1 -1", ""},
     {"cross_entropy", "f32[1,2] 500 -500; i32[1] 1", ""},
+    {"lstm", "f32[1,1,40]; f32[1,24]; f32[1,24]; f32[96,40]; f32[96,24]; f32[96]", ""},
+    {"lstm", "f32[5,3,7]; f32[3,4]; f32[3,4]; f32[16,7]; f32[16,4]", "reverse=1"},
 };
 
 const conformance_family family_rows = {

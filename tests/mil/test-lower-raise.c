@@ -88,6 +88,12 @@ static const char *const cases[] = {
     GRAPH("%x: f16[1,2,4,5], %w: f16[3,2,2,1]", "%y",
           "  %y = conv %x, %w {stride=[1, 2], before=[0, 0], after=[0, 1], dilation=[1, 1]} : "
           "f16[1,3,3,3]\n"),
+    GRAPH("%x: f32[1,2,9], %h: f16[1,1,4,6]", "%a, %b, %c",
+          "  %a = max_pool %x {window=[3], stride=[2], before=[1], after=[2]} : f32[1,2,5]\n"
+          "  %b = avg_pool %x {window=[3], stride=[1], before=[2], after=[0], "
+          "exclude_padding=true} : f32[1,2,9]\n"
+          "  %c = avg_pool %h {window=[2, 3], stride=[2, 3], before=[0, 0], after=[0, 0]} : "
+          "f16[1,1,2,2]\n"),
     /* shape and movement */
     GRAPH("%x: f32[2,3]", "%y, %z",
           "  %y = reshape %x {shape=[3, 1, 2]} : f32[3,1,2]\n"
@@ -146,6 +152,17 @@ static const char *const cases[] = {
           "  %d = attention %q, %kk, %vv : f32[1,4,2,5]\n" /* MIL's own, on ios18 */
           "  %e = attention %q, %kk, %vv {causal=true} : f32[1,4,2,5]\n"),
     GRAPH("%x: f32[3,4], %t: i32[3]", "%y", "  %y = cross_entropy %x, %t : f32[]\n"),
+    GRAPH("%x: f32[3,2,4], %h: f32[2,5], %c: f32[2,5], %w: f32[20,4], %u: f32[20,5], %b: f32[20]",
+          "%y, %z, %last",
+          "  %y, %1, %2 = lstm %x, %h, %c, %w, %u, %b : f32[3,2,5], f32[2,5], f32[2,5]\n"
+          "  %4, %z, %last = lstm %x, %h, %c, %w, %u {reverse=true} : f32[3,2,5], f32[2,5], "
+          "f32[2,5]\n"),
+    GRAPH("%x: f32[2,4], %s: f32[], %t: f32[1,2], %z: i8[]", "%a, %b, %c, %d, %e",
+          "  %a = quantize %x, %s, %z : i8[2,4]\n" /* MIL's own, on ios18 */
+          "  %b = quantize %x, %t {dtype=i32} : i32[2,4]\n"
+          "  %c = dequantize %a, %s : f32[2,4]\n"
+          "  %d = dequantize %a, %t, %z : f32[2,4]\n"
+          "  %e = dequantize %a, %s, %s : f32[2,4]\n"),
     /* constants */
     GRAPH("%x: f32[2,3]", "%y",
           "  %c = const [1, 2.5, -0, 1e-45, inf, -3.4028235e+38] : f32[2,3]\n"

@@ -336,8 +336,8 @@ static void test_refusals(void **state) {
         {"fp32 y = no_such_op(x = x);", "y", UNSUPPORTED, 4, 1, "counterpart of this op"},
         {"fp32 y = reduce_argmax(x = x, output_dtype = \"fp32\");", "y", UNSUPPORTED, 4, 1,
          "there are no indices of type 'fp32'"},
-        {"fp32 y = constexpr_affine_dequantize()[axis = 0];", "y", UNSUPPORTED, 4, 1,
-         "constexpr_affine_dequantize: the IR has no counterpart"},
+        {"fp32 y = constexpr_sparse_to_dense()[axis = 0];", "y", UNSUPPORTED, 4, 1,
+         "constexpr_sparse_to_dense: the IR has no counterpart"},
         {"fp32 y = exp(x = x, z = x);", "y", PARAMETER, 4, 1, "there is no parameter 'z'"},
         {"fp32 y = squeeze(x = x, z = x);", "y", PARAMETER, 4, 1, "there is no parameter 'z'"},
         {"fp32 y = exp();", "y", PARAMETER, 4, 1, "the argument 'x' is missing"},
@@ -408,7 +408,7 @@ static void test_refusals(void **state) {
          "gives 2 results, 1 are declared"},
         {"fp32 y = split(x = x, axis = 1, num_splits = 3);", "y", TYPE, 4, 1,
          "gives 3 results, 1 are declared"},
-        {"fp32 y, fp32 z = exp(x = x);", "y", TYPE, 4, 1, "gives one result, 2 are declared"},
+        {"fp32 y, fp32 z = exp(x = x);", "y", TYPE, 4, 1, "gives 1 result, 2 are declared"},
         {"tensor<fp32, [3, 2]> y = exp(x = x);", "y", TYPE, 4, 1,
          "exp: gives f32[2,3], but 'y' is declared as f32[3,2]"},
         {"fp16 y = reduce_sum(x = x);", "y", TYPE, 4, 1,
@@ -490,7 +490,7 @@ static void test_states_misused(void **state) {
          "the value does not have the state's type", ORION_MESSAGE_MIL_TYPE},
         {"write_state(input = s, data = x);\ntensor<fp16, [3]> y = exp(x = x);",
          "the value does not have the state's type", ORION_MESSAGE_MIL_TYPE},
-        {"exp(x = x);\ntensor<fp16, [3]> y = exp(x = x);", "gives one result, 0 are declared",
+        {"exp(x = x);\ntensor<fp16, [3]> y = exp(x = x);", "gives 1 result, 0 are declared",
          ORION_MESSAGE_MIL_TYPE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

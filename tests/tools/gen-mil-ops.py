@@ -17,7 +17,8 @@ KINDS = {"INT": "int32", "BOOL": "bool", "INTS": "int32 list", "DTYPE": "string"
 # Parameters that lower_<name> and raise_<name> handle beside the table.
 BESIDE = {"gelu": ["`mode` (string; EXACT) = EXACT or TANH_APPROXIMATION"],
           **{op: ["`pad` (int32 list) = before and after, interleaved"]
-             for op in ("pad", "conv", "conv_transpose")}}
+             for op in ("pad", "conv", "conv_transpose", "max_pool", "avg_pool")},
+          "lstm": ["`direction` (string; forward) = forward or reverse"]}
 
 
 def fields(text):
