@@ -85,6 +85,12 @@ USED static int variadic_sscanf(const char *text, const char *format, const void
     return vsscanf(text, format, list);
 }
 
+VARIADIC(fscanf, 2)
+USED static int variadic_fscanf(FILE *file, const char *format, const void *from) {
+    WITH_ARGUMENTS(list, from);
+    return vfscanf(file, format, list);
+}
+
 /* ---- cmocka ---- */
 
 typedef void (*cmocka_print)(const char *, va_list);
@@ -156,6 +162,7 @@ const substitute darwin_text[] = {
     {"snprintf", ADDRESS_OF(sub_snprintf)},
     {"vsnprintf", ADDRESS_OF(sub_vsnprintf)},
     {"sprintf", ADDRESS_OF(sub_sprintf)},
+    {"fscanf", ADDRESS_OF(sub_fscanf)},
     {"sscanf", ADDRESS_OF(sub_sscanf)},
     {"__sprintf_chk", ADDRESS_OF(sub_checked_sprintf)},
     {"__snprintf_chk", ADDRESS_OF(sub_checked_snprintf)},

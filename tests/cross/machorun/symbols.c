@@ -18,7 +18,6 @@ static const char *const different[] = {
     "execl",
     "execlp",
     "fstatfs",
-    "fscanf",
     "fts_open",
     "getaddrinfo",
     "getrusage",
