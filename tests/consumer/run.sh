@@ -105,6 +105,28 @@ else
     done
 fi
 
+# Headers of the emulator: from C, and under somebody's Objective-C for Apple's framework.
+emulator_from_c() {
+    printf '#include <IOSurface/IOSurface.h>\n#include <orion/emulator.h>\n' >"$work/surfaces.c"
+    # shellcheck disable=SC2046
+    cc -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only \
+        $(pkg-config --cflags orion-emulator) "$work/surfaces.c"
+}
+emulator_from_objc() {
+    # shellcheck disable=SC2046,SC2086
+    gcc -std=gnu11 -Wall -Wextra -Werror -DGNUSTEP_BASE_LIBRARY=1 -DGNU_RUNTIME=1 -fexceptions \
+        -fobjc-exceptions -D_NATIVE_OBJC_EXCEPTIONS -fconstant-string-class=NSConstantString \
+        -fPIC -shared -Wl,-z,defs -isystem /usr/include/GNUstep $flags -o "$work/client.so" \
+        "$root/tests/emulator/client.m" $(pkg-config --cflags --libs orion-emulator) \
+        -lgnustep-base -lobjc
+}
+if [ -e "$emulator" ]; then
+    attempt "headers of the emulator from C" emulator_from_c
+    if [ "$sanitizer" = none ]; then
+        attempt "a client of Apple's framework with them" emulator_from_objc
+    fi
+fi
+
 # The Swift program: its names are Orion's, its module is found; the rest needs a Swift compiler.
 swift=$root/examples/swift
 swift_names() {
