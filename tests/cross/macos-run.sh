@@ -18,8 +18,8 @@ fetch "tests of macOS" "$root/tests/cross/linux-sysroot.sh"
 libraries=$fetched/usr/lib/aarch64-linux-gnu
 
 # What Homebrew's libraries are on a Mac, Debian's are to machorun: it is linked to all of them.
-attempt "build machorun" aarch64-linux-gnu-gcc -std=gnu11 -O1 -g -Wall -Wextra -Werror \
-    -I"$fetched/usr/include" -I"$fetched/usr/include/aarch64-linux-gnu" \
+attempt "build machorun" aarch64-linux-gnu-gcc -std=gnu11 -O1 -g -Wall -Wextra -Wconversion \
+    -Wshadow -Werror -I"$fetched/usr/include" -I"$fetched/usr/include/aarch64-linux-gnu" \
     -o "$work/machorun" "$root"/tests/cross/machorun/*.c -L"$libraries" -Wl,--no-as-needed \
     -lnettle -lcmocka -lyaml -ljansson -lm || exit 1
 
@@ -36,14 +36,22 @@ set -- -Dwerror=true -Dtests=enabled "-Demulator_library=$emulator"
 configure_and_build macOS "$work/macos.ini" "$@" || exit 1
 run_units "macOS (machorun)"
 
+mac() {
+    qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH="$libraries" "$work/machorun" "$@"
+}
+for example in 01-build-graph 02-print-mil 03-run-cpu 04-train-tiny embed-engine; do
+    attempt "$example on macOS (machorun)" mac "$build/examples/$example"
+done
+attempt "embed-engine on the emulator on macOS (machorun)" mac "$build/examples/embed-engine" \
+    "$emulator"
+
 # Nothing is bound by chance: what is not known is refused.
 refuses() {
     printf 'int uname(void *); int main(void) { char b[2000]; return uname(b); }\n' \
         >"$work/unknown.c"
     clang --target=arm64-apple-macos13.0 -isysroot "$sdk" -fuse-ld=lld -o "$work/unknown" \
         "$work/unknown.c" || return 1
-    qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH="$libraries" "$work/machorun" \
-        "$work/unknown"
+    mac "$work/unknown"
     [ $? = 127 ]
 }
 attempt "machorun refuses what differs" refuses

@@ -5,7 +5,6 @@
 #include "machorun.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <locale.h>
 #include <math.h>
 #include <signal.h>
@@ -13,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -102,10 +100,6 @@ static handler wrapped(int number, handler handle) {
     return call_handler;
 }
 
-static handler unwrapped(int number, handler handle) {
-    return handle == call_handler ? handlers[number] : handle;
-}
-
 static void set_to_here(uint32_t mask, sigset_t *out) {
     sigemptyset(out);
     if (mask == UINT32_MAX) {
@@ -150,7 +144,7 @@ static handler sub_signal(int number, handler handle) {
     int here = to_here(signals, number, "signal");
     handler last = handlers[here];
     handler was = signal(here, wrapped(here, handle));
-    return was == call_handler ? last : unwrapped(here, was);
+    return was == call_handler ? last : was;
 }
 
 static int sub_raise(int number) {
@@ -240,6 +234,16 @@ static sine_and_cosine sub_sincos(double x) {
     return result;
 }
 
+typedef struct float_sine_and_cosine {
+    float sine, cosine;
+} float_sine_and_cosine;
+
+static float_sine_and_cosine sub_sincosf(float x) {
+    float_sine_and_cosine result;
+    sincosf(x, &result.sine, &result.cosine);
+    return result;
+}
+
 static void sub_pattern16(void *out, const void *pattern, size_t size) {
     unsigned char *bytes = out;
     for (size_t i = 0; i < size; i++) bytes[i] = ((const unsigned char *)pattern)[i % 16];
@@ -272,6 +276,7 @@ const substitute darwin_calls[] = {
     {"setlocale", ADDRESS_OF(sub_setlocale)},
     {"strtod_l", ADDRESS_OF(sub_strtod_l)},
     {"__sincos_stret", ADDRESS_OF(sub_sincos)},
+    {"__sincosf_stret", ADDRESS_OF(sub_sincosf)},
     {"__exp10", ADDRESS_OF(exp10)},
     {"memset_pattern16", ADDRESS_OF(sub_pattern16)},
     {"__assert_rtn", ADDRESS_OF(sub_assert)},
