@@ -274,30 +274,24 @@ static bool make_symbols(const orion_mil_function *function, bool outputs, size_
     return true;
 }
 
-/* What a run costs the virtual clock. */
-static void count_work(const orion_ir_graph *graph, emu_procedure *p) {
-    for (const orion_ir_node *n = orion_ir_graph_first(graph); n != NULL;
-         n = orion_ir_node_next(n)) {
-        orion_ir_op op = orion_ir_node_op(n);
-        orion_ir_type type = orion_ir_value_type(graph, orion_ir_node_result(n, 0));
-        double elements = (double)orion_ir_type_elements(&type);
-        if (op == ORION_IR_OP_const) {
-            p->weight_bytes += (double)orion_ir_type_bytes(&type);
-        } else if (op == ORION_IR_OP_matmul || op == ORION_IR_OP_linear) {
-            orion_ir_type x = orion_ir_value_type(graph, orion_ir_node_input(n, 0));
-            bool turned = op == ORION_IR_OP_matmul && orion_ir_node_int(n, "transpose_x") != 0;
-            p->flops += 2 * elements * (double)x.dims[x.rank - 1 - (turned ? 1 : 0)];
-        } else if (op == ORION_IR_OP_conv) {
-            orion_ir_type w = orion_ir_value_type(graph, orion_ir_node_input(n, 1));
-            p->flops += 2 * elements * (double)(orion_ir_type_elements(&w) / w.dims[0]);
-        } else {
-            p->flops += elements;
-        }
-    }
+/* What the cost model predicts for the chip; nothing where it has no figures. */
+static orion_status predict(const orion_ir_graph *graph, const char *target, emu_program *program,
+                            emu_procedure *p) {
+    enum { NS_PER_MS = 1000000 };
+    orion_mil_work work = {.size = sizeof work};
+    orion_mil_cost cost = {.size = sizeof cost};
+    TRY(orion_mil_measure(graph, &work));
+    work.calls = 1;
+    TRY(orion_mil_predict(target_of(target), &work, 1, &cost));
+    program->compile_ns += (uint64_t)(cost.compile_ms * NS_PER_MS);
+    program->load_ns += (uint64_t)(cost.load_ms * NS_PER_MS);
+    p->run_ns = (uint64_t)((cost.dispatch_ms + cost.run_ms) * NS_PER_MS);
+    return ORION_OK;
 }
 
 static bool make_procedure(const sources *s, const orion_mil_function *function,
-                           const emu_settings *settings, emu_procedure *p, emu_error *error) {
+                           const emu_settings *settings, emu_program *program, emu_procedure *p,
+                           emu_error *error) {
     orion_ir_graph *raised = NULL, *graph = NULL;
     p->input_count = orion_mil_function_parameter_count(function);
     p->output_count = orion_mil_function_output_count(function);
@@ -311,7 +305,9 @@ static bool make_procedure(const sources *s, const orion_mil_function *function,
         orion_mil_raise(s->program, s->weights, p->name, NULL, NULL, s->diag, &raised);
     if (status == ORION_OK) status = emu_numerics(raised, &settings->profile, s->diag, &graph);
     if (status == ORION_OK) {
-        count_work(graph, p);
+        status = predict(raised, settings->profile.target, program, p);
+    }
+    if (status == ORION_OK) {
         status = orion_ane_program_compile_graph(cpu(), graph, s->diag, &p->program);
     }
     orion_ir_graph_destroy(&raised);
@@ -356,7 +352,7 @@ static bool make_program(const sources *s, const emu_settings *settings, emu_err
     for (size_t i = 0; i < count; i++) {
         emu_procedure *p = &program->procedures[i];
         const orion_mil_function *function = orion_mil_program_function(s->program, i);
-        if (!make_procedure(s, function, settings, p, error)) return false;
+        if (!make_procedure(s, function, settings, program, p, error)) return false;
         p->first_input = input;
         p->first_output = output;
         input += p->input_count;

@@ -83,9 +83,6 @@ typedef struct emu_profile {
     uint32_t mac_flush;      /* sums of products that are subnormal become 0 */
     uint32_t nan_rules;      /* NaN becomes inf on entry, 0 inside */
     uint32_t slice_overflow; /* slices that begin inside a row multiply by 16 on the way */
-    /* The virtual clock, in nanoseconds and operations or bytes per nanosecond. */
-    uint32_t compile_ns, load_ns, unload_ns, dispatch_ns;
-    double flops_per_ns, bytes_per_ns;
 } emu_profile;
 
 /* The profile of that name, or NULL; the i-th, or NULL past the end. */
@@ -183,13 +180,14 @@ typedef struct emu_procedure {
     size_t first_input, first_output; /* indices of the first symbols in the whole program */
     bool reordered;                   /* that order is not the text's */
     orion_ane_program *program;       /* for the CPU device */
-    double flops, weight_bytes;
+    uint64_t run_ns;                  /* of an evaluation, for the virtual clock */
 } emu_procedure;
 
 typedef struct emu_program {
     uint32_t refs, reserved; /* Objective-C has no _Atomic: changed by built-in functions only */
     emu_procedure *procedures;
     size_t procedure_count;
+    uint64_t compile_ns, load_ns;            /* for the virtual clock */
     char identity[ORION_MIL_IDENTITY_BYTES]; /* of the files that it was made of */
 } emu_program;
 

@@ -135,14 +135,6 @@ static bool compute(emu_instance *instance, const emu_procedure *p, const side s
     return fine;
 }
 
-static void advance_clock(const emu_procedure *p, const emu_profile *profile) {
-    double bytes = p->weight_bytes;
-    for (size_t i = 0; i < p->input_count; i++) bytes += (double)p->inputs[i].bytes;
-    for (size_t i = 0; i < p->output_count; i++) bytes += (double)p->outputs[i].bytes;
-    double work = p->flops / profile->flops_per_ns, traffic = bytes / profile->bytes_per_ns;
-    emu_count(EMU_CLOCK_NS, (int64_t)ORN_MAX(work, traffic) + profile->dispatch_ns);
-}
-
 bool emu_evaluate(emu_instance *instance, const char *method, const emu_request *r,
                   emu_error *error) {
     emu_settings settings = emu_settings_now();
@@ -180,6 +172,6 @@ bool emu_evaluate(emu_instance *instance, const char *method, const emu_request 
         return emu_fail_request(error, method, 0x12, "the program failed while running");
     }
     emu_count(EMU_EVALUATIONS, 1);
-    advance_clock(p, &settings.profile);
+    emu_count(EMU_CLOCK_NS, (int64_t)p->run_ns);
     return true;
 }

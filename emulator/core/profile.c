@@ -3,8 +3,7 @@
  * What is known of chips beyond the targets of liborion-mil, as a table.
  *
  * `faithful` is an M4 as the evidence of several sources has it; `orion-paper` is the same chip as
- * one paper words it. Times are those of docs/emulator.md, with their sources there; numbers that
- * nobody published for a chip are its neighbour's.
+ * one paper words it. Numbers that nobody published for a chip are its neighbour's.
  */
 #include "emu.h"
 
@@ -17,13 +16,7 @@ static const emu_profile profiles[] = {
      .row_align = 64,
      .compile_limit = 119,
      .slot_limit = 128,
-     .queue_depth = 127,
-     .compile_ns = 23000000,
-     .load_ns = 1700000,
-     .unload_ns = 500000,
-     .dispatch_ns = 95000,
-     .flops_per_ns = 11000,
-     .bytes_per_ns = 100},
+     .queue_depth = 127},
     {.name = "orion-paper",
      .target = "orion-paper",
      .architecture = "h16g",
@@ -34,13 +27,7 @@ static const emu_profile profiles[] = {
      .uniform = 1,
      .compile_limit = 119,
      .slot_limit = 128,
-     .queue_depth = 127,
-     .compile_ns = 17100000,
-     .load_ns = 8000000,
-     .unload_ns = 500000,
-     .dispatch_ns = 95000,
-     .flops_per_ns = 11000,
-     .bytes_per_ns = 100},
+     .queue_depth = 127},
     {.name = "m1",
      .target = "h13",
      .architecture = "h13g",
@@ -53,13 +40,7 @@ static const emu_profile profiles[] = {
      .mac_limit = 32768,
      .mac_flush = 1,
      .nan_rules = 1,
-     .slice_overflow = 1,
-     .compile_ns = 36000000,
-     .load_ns = 1700000,
-     .unload_ns = 500000,
-     .dispatch_ns = 230000,
-     .flops_per_ns = 3250,
-     .bytes_per_ns = 9},
+     .slice_overflow = 1},
     {.name = "m4",
      .target = "h16",
      .architecture = "h16g",
@@ -68,13 +49,7 @@ static const emu_profile profiles[] = {
      .row_align = 64,
      .compile_limit = 119,
      .slot_limit = 128,
-     .queue_depth = 127,
-     .compile_ns = 23000000,
-     .load_ns = 1700000,
-     .unload_ns = 500000,
-     .dispatch_ns = 95000,
-     .flops_per_ns = 11000,
-     .bytes_per_ns = 100},
+     .queue_depth = 127},
     {.name = "m5",
      .target = "h17",
      .architecture = "h17g",
@@ -83,13 +58,7 @@ static const emu_profile profiles[] = {
      .row_align = 64,
      .compile_limit = 119,
      .slot_limit = 128,
-     .queue_depth = 127,
-     .compile_ns = 33300000,
-     .load_ns = 3800000,
-     .unload_ns = 500000,
-     .dispatch_ns = 110000,
-     .flops_per_ns = 8900,
-     .bytes_per_ns = 57},
+     .queue_depth = 127},
 };
 
 const emu_profile *emu_profile_at(size_t i) {

@@ -101,7 +101,7 @@ static bool compile(const char *hex, const char *folder, emu_error *error,
                     emu_program **out_program) {
     emu_settings settings = emu_settings_now();
     if (!emu_program_create(folder, &settings, error, out_program)) return false;
-    emu_count(EMU_CLOCK_NS, settings.profile.compile_ns);
+    emu_count(EMU_CLOCK_NS, (int64_t)(*out_program)->compile_ns);
     bool fine = !settings.verify_hashes || verify_files(hex, *out_program, folder, error);
     if (fine && !keep(hex, *out_program)) fine = emu_fail_compile(error, false, "out of memory");
     if (fine) return true;
@@ -197,7 +197,7 @@ bool emu_load(const char *hex, const char *folder, emu_error *error, emu_instanc
     pthread_mutex_init(&instance->lock, NULL);
     instance->handle = atomic_fetch_add(&handles, 1) + 1;
     emu_count(EMU_LOADS, 1);
-    emu_count(EMU_CLOCK_NS, settings.profile.load_ns);
+    emu_count(EMU_CLOCK_NS, (int64_t)program->load_ns);
     *out_instance = instance;
     return true;
 }
@@ -208,7 +208,6 @@ bool emu_unload(emu_instance *instance, emu_error *error) {
         destroy(instance);
         emu_count(EMU_INSTANCES, -1);
         emu_count(EMU_UNLOADS, 1);
-        emu_count(EMU_CLOCK_NS, emu_settings_now().profile.unload_ns);
     }
     return !lost || emu_fail_daemon(error);
 }
