@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""orion-opt: every option once, the exit codes, and what is refused. usage: test-orion-opt.py PROGRAM
+"""orion-opt: every option once, the exit codes, and what is refused.
+
+usage: test-orion-opt.py PROGRAM
 
 What passes do to a graph is the business of the golden files.
 """
