@@ -185,6 +185,10 @@ orion_status orion_mil_blob_writer_add(orion_mil_blob_writer *writer, orion_mil_
     return status;
 }
 
+const orion_allocator *mil_blob_writer_allocator(const orion_mil_blob_writer *writer) {
+    return &writer->allocator;
+}
+
 size_t orion_mil_blob_writer_count(const orion_mil_blob_writer *writer) {
     return writer->count;
 }
@@ -248,12 +252,33 @@ orion_status orion_mil_blob_writer_save(const orion_mil_blob_writer *writer, con
 
 /* ---- reading ---- */
 
-static orion_status malformed(orion_diag *diag, const char *source, const char *field,
-                              uint64_t offset, const char *what, uint64_t found) {
-    orn_diag(diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_BLOB, source, 0, 0, field,
-             "entry at %llu: %s %s (%llu)", (unsigned long long)offset, field, what,
+/* What is asked for. */
+typedef struct request {
+    const orion_blob *blob;
+    const char *source;
+    orion_diag *diag;
+    uint64_t offset;
+    uint64_t elements; /* lenient: as the program says; 0: not known */
+    uint32_t dtype;    /* as the program says; 0: not known */
+    bool lenient;
+} request;
+
+static orion_status malformed(const request *r, const char *field, const char *what,
+                              uint64_t found) {
+    orn_diag(r->diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_BLOB, r->source, 0, 0, field,
+             "entry at %llu: %s %s (%llu)", (unsigned long long)r->offset, field, what,
              (unsigned long long)found);
     return ORION_ERROR_VERIFY;
+}
+
+/* A field that the rest makes up for, if the reader is lenient and `known` holds: a warning. */
+static orion_status doubtful(const request *r, bool known, const char *field, const char *what,
+                             uint64_t found, const char *instead) {
+    if (!r->lenient || !known) return malformed(r, field, what, found);
+    orn_diag(r->diag, ORION_SEVERITY_WARNING, ORION_MESSAGE_MIL_BLOB_REPAIRED, r->source, 0, 0,
+             field, "entry at %llu: %s %s (%llu); %s", (unsigned long long)r->offset, field, what,
+             (unsigned long long)found, instead);
+    return ORION_OK;
 }
 
 static orion_status check_header(const orion_blob *blob, const char *source, orion_diag *diag) {
@@ -272,60 +297,119 @@ static orion_status check_header(const orion_blob *blob, const char *source, ori
     return ORION_OK;
 }
 
-/* Everything but the header. `out` is filled only if all is well. */
-static orion_status read_entry(const orion_blob *blob, uint64_t offset, uint32_t dtype,
-                               const char *source, orion_diag *diag, orion_mil_blob_entry *out) {
-    size_t size = orion_blob_size(blob);
-    if (offset < HEADER_BYTES || offset % ALIGN != 0) {
-        return malformed(diag, source, "offset", offset, "is not a multiple of 64 past the header",
-                         offset);
+static orion_status check_offset(const request *r) {
+    if (r->offset < HEADER_BYTES || r->offset % ALIGN != 0) {
+        TRY(doubtful(r, r->offset >= HEADER_BYTES, "offset",
+                     "is not a multiple of 64 past the header", r->offset, "taken as it is"));
     }
-    if (offset > size || size - offset < METADATA_BYTES) {
-        return malformed(diag, source, "offset", offset, "is past the end of the file of", size);
+    uint64_t size = orion_blob_size(r->blob);
+    if (r->offset > size) return malformed(r, "offset", "is past the end of the file of", size);
+    return ORION_OK;
+}
+
+static orion_status read_dtype(const request *r, uint32_t *dtype) {
+    bool wanted = r->dtype != ORION_MIL_DTYPE_NONE;
+    if (storage_bits(*dtype) == 0) {
+        TRY(doubtful(r, wanted, "dtype", "is not one of the format's", *dtype,
+                     "taken as the program says"));
+    } else if (wanted && *dtype != r->dtype) {
+        orn_diag(r->diag, r->lenient ? ORION_SEVERITY_WARNING : ORION_SEVERITY_ERROR,
+                 r->lenient ? ORION_MESSAGE_MIL_BLOB_REPAIRED : ORION_MESSAGE_MIL_BLOB, r->source,
+                 0, 0, "dtype", "entry at %llu: the file says %s, the program %s%s",
+                 (unsigned long long)r->offset, orion_mil_dtype_name((orion_mil_dtype)*dtype),
+                 orion_mil_dtype_name((orion_mil_dtype)r->dtype),
+                 r->lenient ? "; taken as the program says" : "");
+        if (!r->lenient) return ORION_ERROR_VERIFY;
     }
-    const unsigned char *m = (const unsigned char *)orion_blob_data(blob) + offset;
-    orion_mil_blob_entry e = {.size = sizeof e,
-                              .offset = offset,
-                              .bytes = get64(m + 8),
-                              .data_offset = get64(m + 16),
-                              .dtype = get32(m + 4)};
-    uint64_t padding = get64(m + 24);
-    uint32_t bits = storage_bits(e.dtype);
-    if (get32(m) != SENTINEL)
-        return malformed(diag, source, "sentinel", offset, "is not 0xDEADBEEF", get32(m));
-    if (bits == 0)
-        return malformed(diag, source, "dtype", offset, "is not one of the format's", e.dtype);
-    if (dtype != ORION_MIL_DTYPE_NONE && e.dtype != dtype) {
-        orn_diag(diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_BLOB, source, 0, 0, "dtype",
-                 "entry at %llu: the file says %s, the program %s", (unsigned long long)offset,
-                 orion_mil_dtype_name((orion_mil_dtype)e.dtype),
-                 orion_mil_dtype_name((orion_mil_dtype)dtype));
-        return ORION_ERROR_VERIFY;
+    if (wanted) *dtype = r->dtype;
+    return ORION_OK;
+}
+
+static orion_status read_data_offset(const request *r, uint64_t *data_offset) {
+    if (*data_offset % ALIGN == 0 && *data_offset >= HEADER_BYTES) return ORION_OK;
+    bool missing = *data_offset == 0;
+    TRY(doubtful(r, missing || *data_offset >= HEADER_BYTES, "data offset",
+                 "is not a multiple of 64 past the header", *data_offset,
+                 missing ? "taken as behind the metadata" : "taken as it is"));
+    if (missing) *data_offset = r->offset + METADATA_BYTES;
+    return ORION_OK;
+}
+
+/* Bytes that the program's type takes; UINT64_MAX if no file has so many. */
+static uint64_t wanted_bytes(const request *r, uint32_t bits) {
+    return r->elements < (uint64_t)1 << 56 ? (r->elements * bits + 7) / 8 : UINT64_MAX;
+}
+
+/* Size and padding; then the number of elements. */
+static orion_status read_size(const request *r, uint64_t padding, orion_mil_blob_entry *e) {
+    uint32_t bits = storage_bits(e->dtype);
+    bool known = r->lenient && r->elements != 0;
+    if (known && e->bytes != wanted_bytes(r, bits)) {
+        TRY(doubtful(r, true, "size", "is not what the program's type takes", e->bytes,
+                     "taken as the program says"));
+        e->bytes = wanted_bytes(r, bits);
     }
-    if (e.data_offset % ALIGN != 0 || e.data_offset < HEADER_BYTES) {
-        return malformed(diag, source, "data offset", offset,
-                         "is not a multiple of 64 past the header", e.data_offset);
-    }
-    if (e.data_offset > size || e.bytes > size - e.data_offset) {
-        return malformed(diag, source, "size", offset, "does not fit into the file of", size);
-    }
-    if (e.data_offset < offset + METADATA_BYTES && e.data_offset + e.bytes > offset) {
-        return malformed(diag, source, "data offset", offset, "overlaps the metadata",
-                         e.data_offset);
-    }
+    uint64_t size = orion_blob_size(r->blob);
+    if (e->data_offset > size || e->bytes > size - e->data_offset)
+        return malformed(r, "size", "does not fit into the file of", size);
     /* Before iOS 18 padding is a reserved field with junk; it counts only for dtypes below 8 bits.
      */
     if (bits >= 8) padding = 0;
-    if (padding >= 8 || padding > e.bytes * 8)
-        return malformed(diag, source, "padding", offset, "is 8 bits or more", padding);
-    if ((e.bytes * 8 - padding) % bits != 0) {
-        return malformed(diag, source, "size", offset, "is not a whole number of elements",
-                         e.bytes);
+    if (known) padding = e->bytes * 8 - r->elements * bits;
+    if (padding >= 8 || padding > e->bytes * 8)
+        return malformed(r, "padding", "is 8 bits or more", padding);
+    if ((e->bytes * 8 - padding) % bits != 0)
+        return malformed(r, "size", "is not a whole number of elements", e->bytes);
+    e->padding_bits = (uint32_t)padding;
+    e->elements = (e->bytes * 8 - padding) / bits;
+    return ORION_OK;
+}
+
+/* A file that has a header and then bare data: the program alone says what they are. */
+static orion_status read_bare(const request *r, uint64_t found, orion_mil_blob_entry *e) {
+    bool known =
+        r->dtype != ORION_MIL_DTYPE_NONE && storage_bits(r->dtype) != 0 && r->elements != 0;
+    TRY(doubtful(r, known, "sentinel", "is not 0xDEADBEEF", found, "taken as data"));
+    e->dtype = r->dtype;
+    e->data_offset = r->offset;
+    e->bytes = wanted_bytes(r, storage_bits(r->dtype));
+    return read_size(r, 0, e);
+}
+
+static orion_status read_metadata(const request *r, const unsigned char *m,
+                                  orion_mil_blob_entry *e) {
+    e->dtype = get32(m + 4);
+    e->bytes = get64(m + 8);
+    e->data_offset = get64(m + 16);
+    TRY(read_dtype(r, &e->dtype));
+    TRY(read_data_offset(r, &e->data_offset));
+    TRY(read_size(r, get64(m + 24), e));
+    if (e->data_offset < r->offset + METADATA_BYTES && e->data_offset + e->bytes > r->offset)
+        return malformed(r, "data offset", "overlaps the metadata", e->data_offset);
+    return ORION_OK;
+}
+
+/* Everything but the header. `out` is filled only if all is well. */
+static orion_status read_entry(const request *r, orion_mil_blob_entry *out) {
+    orion_mil_blob_entry e = {.size = sizeof e, .offset = r->offset};
+    TRY(check_offset(r));
+    uint64_t size = orion_blob_size(r->blob), left = size - r->offset;
+    const unsigned char *m = (const unsigned char *)orion_blob_data(r->blob) + r->offset;
+    if (left < METADATA_BYTES && !r->lenient)
+        return malformed(r, "offset", "is past the end of the file of", size);
+    uint32_t sentinel = left < 4 ? 0 : get32(m);
+    if (left < METADATA_BYTES || sentinel != SENTINEL) {
+        TRY(read_bare(r, sentinel, &e));
+    } else {
+        TRY(read_metadata(r, m, &e));
     }
-    e.padding_bits = (uint32_t)padding;
-    e.elements = (e.bytes * 8 - padding) / bits;
     *out = e;
     return ORION_OK;
+}
+
+static request make_request(const orion_blob *blob, const orion_mil_blob_options *o,
+                            orion_diag *diag) {
+    return (request){.blob = blob, .source = o->source, .diag = diag, .lenient = o->lenient != 0};
 }
 
 orion_status orion_mil_blob_read(const orion_blob *blob, uint64_t offset, orion_mil_dtype dtype,
@@ -335,7 +419,11 @@ orion_status orion_mil_blob_read(const orion_blob *blob, uint64_t offset, orion_
     *out_entry = (orion_mil_blob_entry){.size = sizeof *out_entry};
     TRY(orn_check_size(options, &o, sizeof o));
     TRY(check_header(blob, o.source, diag));
-    return read_entry(blob, offset, (uint32_t)dtype, o.source, diag, out_entry);
+    request r = make_request(blob, &o, diag);
+    r.offset = offset;
+    r.dtype = (uint32_t)dtype;
+    r.elements = o.elements;
+    return read_entry(&r, out_entry);
 }
 
 orion_status orion_mil_blob_next(const orion_blob *blob, uint64_t *offset,
@@ -347,16 +435,22 @@ orion_status orion_mil_blob_next(const orion_blob *blob, uint64_t *offset,
     TRY(check_header(blob, o.source, diag));
     size_t size = orion_blob_size(blob);
     uint64_t at = HEADER_BYTES;
+    request r = make_request(blob, &o, diag);
     if (*offset != 0) {
         orion_mil_blob_entry previous;
-        TRY(read_entry(blob, *offset, ORION_MIL_DTYPE_NONE, o.source, diag, &previous));
+        r.offset = *offset;
+        r.diag = NULL; /* its warnings came when it was read */
+        orion_status status = read_entry(&r, &previous);
+        r.diag = diag;
+        if (status != ORION_OK) return read_entry(&r, &previous);
         /* Never backwards, wherever the data are: a walk ends. */
         at = ORN_MAX(previous.data_offset + previous.bytes, previous.offset + METADATA_BYTES);
         at = (at + ALIGN - 1) / ALIGN * ALIGN;
     }
     if (at >= size || (*offset == 0 && get32(orion_blob_data(blob)) == 0))
         return ORION_ERROR_NOT_FOUND;
-    TRY(read_entry(blob, at, ORION_MIL_DTYPE_NONE, o.source, diag, out_entry));
+    r.offset = at;
+    TRY(read_entry(&r, out_entry));
     *offset = at;
     return ORION_OK;
 }

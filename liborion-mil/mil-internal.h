@@ -166,6 +166,9 @@ bool mil_is_made_up(const char *name);
  */
 bool mil_is_word(const char *name, size_t n);
 
+/* That of a writer of weight files. */
+const orion_allocator *mil_blob_writer_allocator(const orion_mil_blob_writer *writer);
+
 /* ---- print.c ---- */
 /* The shortest C99 hex float of v, e.g. 0x1.8p+1; inf, -inf, nan. buf >= 40; returns the length. */
 size_t mil_format_hex(char *buf, double v);

@@ -29,6 +29,7 @@ typedef struct mil_raiser {
     orion_allocator allocator;
     orn_arena scratch;
     orion_ir_builder *b;
+    bool lenient;         /* towards weight files */
     bool broken;          /* the builder has failed */
     mil_raised *raised;   /* one per parameter and result, in order */
     orn_map names;        /* MIL name -> index in `raised` */

@@ -88,7 +88,7 @@ static unsigned char *write_literal(unsigned char *at, const orion_ir_type *type
 /* The entry of a weight file that a BLOBFILE value names. */
 static orion_status find_entry(mil_raiser *r, const orion_mil_statement *s,
                                const orion_mil_value *v, const orion_mil_type *type,
-                               orion_blob **blob, orion_mil_blob_entry *entry) {
+                               uint64_t elements, orion_blob **blob, orion_mil_blob_entry *entry) {
     const char *path = orion_mil_value_text(v);
     *blob = orion_mil_weights_find(r->weights, path);
     if (*blob == NULL) { /* one file may hold everything: once is enough */
@@ -97,7 +97,8 @@ static orion_status find_entry(mil_raiser *r, const orion_mil_statement *s,
         TRY(orn_map_put(&r->missing, path, strlen(path), 1));
         return ORION_ERROR_NOT_FOUND;
     }
-    orion_mil_blob_options options = {.size = sizeof options, .source = path};
+    orion_mil_blob_options options = {
+        .size = sizeof options, .source = path, .elements = elements, .lenient = r->lenient};
     orion_status status = orion_mil_blob_read(
         *blob, orion_mil_value_offset(v), (orion_mil_dtype)type->dtype, &options, r->diag, entry);
     if (status != ORION_OK) {
@@ -133,8 +134,8 @@ static orion_status make_blob(mil_raiser *r, const orion_mil_statement *s, const
                               orion_ir_value *out) {
     orion_blob *blob;
     orion_mil_blob_entry entry;
-    TRY(find_entry(r, s, v, mil_type, &blob, &entry));
     uint64_t elements = (uint64_t)orion_ir_type_elements(type);
+    TRY(find_entry(r, s, v, mil_type, elements, &blob, &entry));
     if (entry.elements != elements) {
         return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE,
                           "the weight file has %llu elements, the type %llu",
@@ -365,7 +366,8 @@ static orion_status integers_from_blob(mil_raiser *r, const orion_mil_statement 
     if (dtype != ORION_MIL_INT32 && dtype != ORION_MIL_INT16 && dtype != ORION_MIL_UINT16 &&
         dtype != ORION_MIL_INT8 && dtype != ORION_MIL_UINT8)
         return wrong_kind(r, s, name, "a list of integers");
-    TRY(find_entry(r, s, v, type, &blob, &entry));
+    int64_t extent = orion_mil_type_rank(type) == 1 ? orion_mil_type_dim(type, 0) : 0;
+    TRY(find_entry(r, s, v, type, extent > 0 ? (uint64_t)extent : 0, &blob, &entry));
     size_t count = (size_t)entry.elements;
     int64_t *items = orn_arena_alloc(&r->scratch, count * sizeof *items);
     if (items == NULL) return ORION_ERROR_NO_MEMORY;

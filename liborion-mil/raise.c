@@ -437,7 +437,11 @@ orion_status orion_mil_raise(const orion_mil_program *program, const orion_mil_w
                  name, "the program has no function '%s'", name);
         return ORION_ERROR_NOT_FOUND;
     }
-    mil_raiser r = {.program = program, .function = f, .weights = weights, .diag = diag};
+    mil_raiser r = {.program = program,
+                    .function = f,
+                    .weights = weights,
+                    .diag = diag,
+                    .lenient = o.lenient != 0};
     r.allocator = orn_allocator(allocator);
     orn_arena_init(&r.scratch, &r.allocator);
     orn_map *maps[] = {&r.names, &r.value_names, &r.output_names, &r.ops, &r.missing};

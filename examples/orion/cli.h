@@ -42,7 +42,8 @@ typedef struct option {
     uint64_t low, high; /* of a count, inclusive */
     double min, max;    /* of a number, inclusive */
     option_kind kind;
-    bool given; /* set by parse_options */
+    char letter; /* -letter is the same; or 0 */
+    bool given;  /* set by parse_options */
 } option;
 
 typedef struct command {
@@ -67,6 +68,9 @@ typedef struct option_list {
 
 /* The command wants a word without dashes in front, in the order of these calls. */
 void option_operand(option_list *list, const char *name, const char **into);
+
+/* The option added last can be given by its letter too. */
+void option_letter(option_list *list, char letter);
 
 /* Add an option; *into keeps its value unless the option is given. */
 void option_flag(option_list *list, const char *name, const char *help, bool *into);
@@ -250,6 +254,8 @@ orion_status mil_target_open(const char *name, orion_diag *diag, orion_mil_targe
 char *folder_of(const char *path);
 /* Does `path` end in `suffix`? */
 bool has_suffix(const char *path, const char *suffix);
+/* What fp16 does to floats, as fields of a record. */
+void record_halves(record *r, const orion_mil_half_report *half);
 /* A writer to a stdio stream. */
 orion_writer stream_writer(FILE *stream);
 

@@ -3,13 +3,14 @@
 #define _POSIX_C_SOURCE 200809L
 #include "cli.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const command compile_command = {
     .name = "compile",
     .summary = "make MIL programs of a graph",
-    .usage = "orion compile GRAPH.oir --out DIR [--target NAME] [--dialect ios16|ios18] [--json]",
+    .usage = "orion compile GRAPH.oir -o DIR [--target NAME] [--dialect ios16|ios18] [--json]",
     .details =
         "Without a target, or for cpu, the graph becomes one program, DIR/model.mil, with ops of\n"
         "Orion's own. For a target of the Neural Engine (orion lint --help) it is rewritten to "
@@ -18,8 +19,8 @@ static const command compile_command = {
         "for\n"
         "what the host does, DIR/plan.txt with the table that is printed. Weights are beside each\n"
         "program, in weights/weight.bin.",
-    .examples = "  orion compile model.oir --out compiled\n"
-                "  orion compile model.oir --out compiled-m4 --target M4",
+    .examples = "  orion compile model.oir -o compiled\n"
+                "  orion compile model.oir -o compiled-m4 --target M4",
 };
 
 typedef struct compilation {
@@ -92,6 +93,42 @@ static int write_plan(compilation *c) {
     return code;
 }
 
+/* ---- what fp16 does to weights ---- */
+
+/* The device computes in fp16. Say which constants are not what they were there. */
+static int report_halves(const compilation *c) {
+    orion_mil_half_report all = {.size = sizeof all};
+    for (const orion_ir_node *node = orion_ir_graph_first(c->graph); node != NULL;
+         node = orion_ir_node_next(node)) {
+        size_t bytes;
+        const void *data = orion_ir_node_data(node, &bytes);
+        if (data == NULL) continue;
+        orion_ir_value v = orion_ir_node_result(node, 0);
+        if (orion_ir_value_type(c->graph, v).dtype != ORION_IR_F32) continue;
+        orion_mil_half_report one = {.size = sizeof one};
+        const uint64_t n = bytes / sizeof(float);
+        orion_status status = orion_mil_half_count(data, ORION_MIL_FP32, n, &one);
+        if (status == ORION_OK) status = orion_mil_half_count(data, ORION_MIL_FP32, n, &all);
+        if (status != ORION_OK) return report(NULL, status, c->in);
+        const char *name = orion_ir_value_name(c->graph, v);
+        if (one.overflows + one.nans != 0)
+            complain("%s: constant %s in fp16: of %" PRIu64 " numbers %" PRIu64
+                     " overflow and become 65504, %" PRIu64 " are NaN",
+                     c->in, name == NULL ? "without a name" : name, n, one.overflows, one.nans);
+    }
+    if (c->json) {
+        record r = {.output = true};
+        record_begin(&r, "half");
+        record_halves(&r, &all);
+        return record_end(&r) ? EXIT_DONE : EXIT_FAILED;
+    }
+    if (all.subnormals + all.vanished != 0)
+        complain("%s: of %" PRIu64 " fp32 constants %" PRIu64 " are subnormal in fp16, %" PRIu64
+                 " become 0",
+                 c->in, all.elements, all.subnormals, all.vanished);
+    return EXIT_DONE;
+}
+
 /* ---- the command ---- */
 
 static int compile_for_target(compilation *c) {
@@ -102,6 +139,7 @@ static int compile_for_target(compilation *c) {
     if (report(c->diag, status, name) != EXIT_DONE) return EXIT_USAGE;
     status = orion_mil_partition(c->graph, c->target, NULL, NULL, c->diag, &c->plan);
     int code = report(c->diag, status, c->in);
+    if (code == EXIT_DONE) code = report_halves(c);
     return code == EXIT_DONE ? write_plan(c) : code;
 }
 
@@ -134,6 +172,7 @@ int cmd_compile(int argc, char **argv) {
     option_list list = {.command = &compile_command};
     option_operand(&list, "GRAPH.oir", &c.in);
     option_text(&list, "out", "DIR", "the folder to write to; it is made", &c.out);
+    option_letter(&list, 'o');
     option_text(&list, "target", "NAME",
                 "cpu, a family or a chip, or a file (docs/targets.md) [cpu]", &c.target_name);
     option_text(&list, "dialect", "NAME", "ios16 (verbose) or ios18 (terse) [the target's; ios18]",
@@ -143,7 +182,7 @@ int cmd_compile(int argc, char **argv) {
     parse_result parsed = parse_options(&list, argc, argv);
     if (parsed != PARSE_OK) return parsed == PARSE_HELP ? EXIT_DONE : EXIT_USAGE;
     if (c.out == NULL) {
-        complain("compile: give --out DIR; try 'orion compile --help'");
+        complain("compile: give -o DIR; try 'orion compile --help'");
         return EXIT_USAGE;
     }
     if (!dialect_from_name(&list, dialect, &c.dialect)) return EXIT_USAGE;

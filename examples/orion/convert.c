@@ -7,7 +7,8 @@
 static const command convert_command = {
     .name = "convert",
     .summary = "change the spelling of MIL, or between MIL and .oir",
-    .usage = "orion convert IN OUT [--dialect ios16|ios18] [--weights DIR] [--json]",
+    .usage = "orion convert IN OUT [--dialect ios16|ios18] [--weights DIR] [--lenient] "
+             "[--json]",
     .details = "IN and OUT end in .mil or .oir. MIL to MIL prints the program anew, in the "
                "spelling asked\n"
                "for. To .oir, the function main becomes a graph, with its constants. From .oir, "
@@ -20,7 +21,7 @@ static const command convert_command = {
 
 typedef struct conversion {
     const char *in, *out, *folder;
-    uint32_t dialect;
+    uint32_t dialect, lenient;
 } conversion;
 
 /* Is the end of a path one that is known? */
@@ -34,8 +35,9 @@ static int raise_program(const conversion *c, mil_file *f) {
     orion_ir_graph *graph = NULL;
     int code = report(f->diag, mil_file_weights(f, c->folder), c->in);
     if (code != EXIT_DONE) return code;
+    const orion_mil_raise_options options = {.size = sizeof options, .lenient = c->lenient};
     orion_status status =
-        orion_mil_raise(f->program, f->weights, NULL, NULL, NULL, f->diag, &graph);
+        orion_mil_raise(f->program, f->weights, NULL, &options, NULL, f->diag, &graph);
     code = report(f->diag, status, c->in);
     if (code == EXIT_DONE) code = graph_write(graph, c->out);
     orion_ir_graph_destroy(&graph);
@@ -69,15 +71,16 @@ static int from_oir(const conversion *c) {
 }
 
 int cmd_convert(int argc, char **argv) {
-    conversion c = {NULL, NULL, NULL, ORION_MIL_AS_IS};
+    conversion c = {NULL, NULL, NULL, ORION_MIL_AS_IS, 0};
     const char *dialect = "";
-    bool json = false;
+    bool json = false, lenient = false;
     option_list list = {.command = &convert_command};
     option_operand(&list, "IN", &c.in);
     option_operand(&list, "OUT", &c.out);
     option_text(&list, "dialect", "NAME", "ios16 (verbose) or ios18 (terse) [as it is; ios18]",
                 &dialect);
     option_text(&list, "weights", "DIR", "where IN's weight files are [where IN is]", &c.folder);
+    option_flag(&list, "lenient", "read malformed weight files, with warnings", &lenient);
     option_flag(&list, "json", "print one JSON object", &json);
 
     parse_result parsed = parse_options(&list, argc, argv);
@@ -87,6 +90,7 @@ int cmd_convert(int argc, char **argv) {
         complain("convert: '%s' does not end in .mil or .oir", is_known(c.in) ? c.out : c.in);
         return EXIT_USAGE;
     }
+    c.lenient = lenient;
     int code = has_suffix(c.in, ".mil") ? from_mil(&c) : from_oir(&c);
     if (code == EXIT_DONE && json) {
         record r = {.output = true};

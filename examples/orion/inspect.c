@@ -14,7 +14,7 @@ static const command inspect_command = {
     .details =
         "Of a MIL program: functions, inputs, outputs, how often each op occurs, weight files,\n"
         "the identity that Apple's framework gives it, and what it is predicted to cost on a\n"
-        "target. Of a weight file: its entries.",
+        "target. Of a weight file: its entries, and how many of their floats fp16 holds badly.",
     .examples = "  orion inspect model.mil\n"
                 "  orion inspect model.mil --target M5\n"
                 "  orion inspect weights/weight.bin --json",
@@ -29,8 +29,37 @@ static bool is_weight_file(const orion_blob *blob) {
            bytes[7] == 0 && memcmp(bytes, "prog", 4) != 0;
 }
 
-static bool print_entry(const orion_mil_blob_entry *e, bool json) {
+/* Floats that fp16 holds badly; false if the entry has no floats to look at. */
+static bool count_halves(const orion_blob *blob, const orion_mil_blob_entry *e,
+                         orion_mil_half_report *half) {
+    *half = (orion_mil_half_report){.size = sizeof *half};
+    const char *data = (const char *)orion_blob_data(blob) + e->data_offset;
+    return orion_mil_half_count(data, (orion_mil_dtype)e->dtype, e->elements, half) == ORION_OK;
+}
+
+/* ": 3 overflow as fp16, 2 NaN ..." of what there is. */
+static void put_halves(char *line, size_t size, const orion_mil_half_report *half) {
+    const struct {
+        uint64_t count;
+        const char *what;
+    } rows[] = {
+        {half->overflows, "overflow as fp16"}, {half->nans, "NaN"},
+        {half->infinities, "infinite"},        {half->subnormals, "subnormal in fp16"},
+        {half->vanished, "0 in fp16"},
+    };
+    const char *between = ":";
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].count == 0) continue;
+        size_t n = strlen(line);
+        snprintf(line + n, size - n, "%s %" PRIu64 " %s", between, rows[i].count, rows[i].what);
+        between = ",";
+    }
+}
+
+static bool print_entry(const orion_blob *blob, const orion_mil_blob_entry *e, bool json) {
     const char *dtype = orion_mil_dtype_name((orion_mil_dtype)e->dtype);
+    orion_mil_half_report half;
+    bool floats = count_halves(blob, e, &half);
     if (json) {
         record r = {.output = true};
         record_begin(&r, "entry");
@@ -39,26 +68,28 @@ static bool print_entry(const orion_mil_blob_entry *e, bool json) {
         record_count(&r, "elements", e->elements);
         record_count(&r, "bytes", e->bytes);
         record_count(&r, "data_offset", e->data_offset);
+        if (floats) record_halves(&r, &half);
         return record_end(&r);
     }
-    char line[160];
-    int n =
-        snprintf(line, sizeof line,
-                 "%12" PRIu64 "  %-10s %12" PRIu64 " elements %12" PRIu64 " bytes at %" PRIu64 "\n",
-                 e->offset, dtype, e->elements, e->bytes, e->data_offset);
-    return write_output(line, (size_t)n);
+    char line[400];
+    snprintf(line, sizeof line,
+             "%12" PRIu64 "  %-10s %12" PRIu64 " elements %12" PRIu64 " bytes at %" PRIu64,
+             e->offset, dtype, e->elements, e->bytes, e->data_offset);
+    if (floats) put_halves(line, sizeof line - 1, &half);
+    strcat(line, "\n"); /* room was left */
+    return write_output(line, strlen(line));
 }
 
 static int inspect_weights(const orion_blob *blob, const char *path, bool json) {
     orion_diag *diag = NULL;
     orion_status status = orion_diag_create(NULL, &diag);
-    const orion_mil_blob_options options = {.size = sizeof options, .source = path};
+    const orion_mil_blob_options options = {.size = sizeof options, .source = path, .lenient = 1};
     orion_mil_blob_entry entry = {.size = sizeof entry};
     uint64_t offset = 0;
     bool written = true;
     while (status == ORION_OK && written) {
         status = orion_mil_blob_next(blob, &offset, &options, diag, &entry);
-        if (status == ORION_OK) written = print_entry(&entry, json);
+        if (status == ORION_OK) written = print_entry(blob, &entry, json);
     }
     if (status == ORION_ERROR_NOT_FOUND) status = ORION_OK;
     int code = report(diag, status, path);
@@ -162,7 +193,9 @@ static orion_status predict(const mil_file *f, const orion_mil_target *target,
                             orion_mil_cost *cost) {
     orion_ir_graph *graph = NULL;
     orion_mil_work work = {.size = sizeof work};
-    orion_status status = orion_mil_raise(f->program, f->weights, NULL, NULL, NULL, NULL, &graph);
+    const orion_mil_raise_options options = {.size = sizeof options, .lenient = 1};
+    orion_status status =
+        orion_mil_raise(f->program, f->weights, NULL, &options, NULL, NULL, &graph);
     if (status == ORION_OK) status = orion_mil_measure(graph, &work);
     if (status == ORION_OK) status = orion_mil_predict(target, &work, 1, cost);
     orion_ir_graph_destroy(&graph);

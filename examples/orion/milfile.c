@@ -140,3 +140,14 @@ orion_status mil_target_open(const char *name, orion_diag *diag, orion_mil_targe
     return is_file ? orion_mil_target_load(name, NULL, diag, target)
                    : orion_mil_target_find(name, NULL, diag, target);
 }
+
+/* ---- reports ---- */
+
+void record_halves(record *r, const orion_mil_half_report *half) {
+    record_count(r, "overflows", half->overflows);
+    record_count(r, "nans", half->nans);
+    record_count(r, "infinities", half->infinities);
+    record_count(r, "subnormals", half->subnormals);
+    record_count(r, "vanished", half->vanished);
+    record_number(r, "largest", half->largest, 9);
+}

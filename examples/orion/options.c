@@ -52,6 +52,10 @@ void option_number(option_list *list, const char *name, const char *value, const
                        .kind = OPTION_NUMBER});
 }
 
+void option_letter(option_list *list, char letter) {
+    list->rows[list->count - 1].letter = letter;
+}
+
 void option_operand(option_list *list, const char *name, const char **into) {
     assert(list->operand_count < OPERANDS_MAX);
     list->operands[list->operand_count].name = name;
@@ -83,7 +87,9 @@ static void print_help(const option_list *list) {
         char left[64];
         snprintf(left, sizeof left, "--%s%s%s", o->name, o->value == NULL ? "" : " ",
                  o->value == NULL ? "" : o->value);
-        printf("  %-18s %s\n", left, o->help);
+        printf("  %-18s %s", left, o->help);
+        if (o->letter != '\0') printf("; also -%c", o->letter);
+        putchar('\n');
     }
     printf("  %-18s %s\n\nexamples:\n%s\n", "--help", "show this help", c->examples);
 }
@@ -134,27 +140,37 @@ static bool take_value(const command *c, option *o, const char *text) {
     return true;
 }
 
-/* Parse argv[*i] and, if it wants one, the value behind it. */
-static bool parse_one(option_list *list, int argc, char **argv, int *i) {
-    const command *c = list->command;
-    const char *arg = argv[*i];
-    if (arg[0] != '-' && list->operands_given < list->operand_count) {
-        *list->operands[list->operands_given++].into = arg;
-        return true;
+/* The option that `arg` names, as --name, --name=value or -letter; NULL with a message. */
+static option *named(option_list *list, const char *arg, const char **value) {
+    const char *who = list->command->name;
+    for (size_t i = 0; arg[0] == '-' && i < list->count; i++) {
+        char letter = list->rows[i].letter;
+        if (letter != '\0' && arg[1] == letter && arg[2] == '\0') return &list->rows[i];
     }
     if (strncmp(arg, "--", 2) != 0) {
-        complain("%s: unexpected argument '%s'; try 'orion %s --help'", c->name, arg, c->name);
-        return false;
+        complain("%s: unexpected argument '%s'; try 'orion %s --help'", who, arg, who);
+        return NULL;
     }
     const char *equals = strchr(arg, '=');
     size_t length = equals == NULL ? strlen(arg + 2) : (size_t)(equals - arg - 2);
     option *o = find(list, arg + 2, length);
-    if (o == NULL) {
-        complain("%s: unknown option '%.*s'; try 'orion %s --help'", c->name, (int)length + 2, arg,
-                 c->name);
-        return false;
+    if (o == NULL)
+        complain("%s: unknown option '%.*s'; try 'orion %s --help'", who, (int)length + 2, arg,
+                 who);
+    if (equals != NULL) *value = equals + 1;
+    return o;
+}
+
+/* Parse argv[*i] and, if it wants one, the value behind it. */
+static bool parse_one(option_list *list, int argc, char **argv, int *i) {
+    const command *c = list->command;
+    const char *arg = argv[*i], *value = NULL;
+    if (arg[0] != '-' && list->operands_given < list->operand_count) {
+        *list->operands[list->operands_given++].into = arg;
+        return true;
     }
-    const char *value = equals == NULL ? NULL : equals + 1;
+    option *o = named(list, arg, &value);
+    if (o == NULL) return false;
     if (o->kind == OPTION_FLAG && value != NULL) {
         complain("%s: --%s takes no value", c->name, o->name);
         return false;

@@ -348,6 +348,39 @@ orion_mil_blob_writer_finish(const orion_mil_blob_writer *writer, orion_blob **o
 ORION_API ORION_MUST_CHECK orion_status orion_mil_blob_writer_save(
     const orion_mil_blob_writer *writer, const char *path, orion_diag *ORION_NULLABLE diag);
 
+/** What becomes of floats in fp16. Zero-initialise, but for the size. */
+typedef struct orion_mil_half_report {
+    size_t size;
+    uint64_t elements;
+    uint64_t overflows;  /**< finite, and beyond 65504 when rounded */
+    uint64_t nans;       /**< not numbers */
+    uint64_t infinities; /**< infinite to begin with */
+    uint64_t subnormals; /**< subnormal in fp16: not 0 and below 2^-14, with fewer bits */
+    uint64_t vanished;   /**< not 0, and 0 in fp16 */
+    double largest;      /**< greatest finite magnitude */
+} orion_mil_half_report;
+/**
+ * Look at floats that are in fp16 or shall be.
+ * @param data    `elements` of them, packed; no alignment needed
+ * @param dtype   ORION_MIL_FP32: what rounding to fp16 would do; ORION_MIL_FP16: what is there
+ * @param report  [in,out] the counts are added to
+ * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT for another dtype, or if report->size is not set
+ */
+ORION_API ORION_MUST_CHECK orion_status orion_mil_half_count(const void *data,
+                                                             orion_mil_dtype dtype,
+                                                             uint64_t elements,
+                                                             orion_mil_half_report *report);
+/**
+ * As orion_mil_blob_writer_add, of fp32 values that are stored as fp16: rounded to nearest, those
+ * that overflow become +-65504.
+ * @param report  if given, the counts are added to
+ * @return as orion_mil_blob_writer_add; ORION_ERROR_INVALID_ARGUMENT also if report->size is not
+ * set
+ */
+ORION_API ORION_MUST_CHECK orion_status
+orion_mil_blob_writer_add_half(orion_mil_blob_writer *writer, const float *data, uint64_t elements,
+                               orion_mil_half_report *ORION_NULLABLE report, uint64_t *out_offset);
+
 /** One entry of a weight file. */
 typedef struct orion_mil_blob_entry {
     size_t size;
@@ -362,6 +395,15 @@ typedef struct orion_mil_blob_entry {
 typedef struct orion_mil_blob_options {
     size_t size;
     const char *ORION_NULLABLE source; /**< file name for diagnostics */
+    /** Read: elements of the program's type, from which a lenient reader knows the size; 0: not
+     * known. */
+    uint64_t elements;
+    /** 1: read what other writers get wrong, with a warning (ORION_MESSAGE_MIL_BLOB_REPAIRED) that
+     * names the field. Taken from the program instead: a wrong dtype and size, a missing sentinel
+     * (bare data at the offset). A data offset of 0 means behind the metadata; offsets need not be
+     * multiples of 64. Everything else is checked as ever. */
+    uint32_t lenient;
+    uint32_t reserved;
 } orion_mil_blob_options;
 
 /**
@@ -577,7 +619,8 @@ orion_mil_lower(const orion_ir_graph *graph, const orion_mil_lower_options *ORIO
 /** How a program is raised. */
 typedef struct orion_mil_raise_options {
     size_t size;
-    uint32_t reserved[2];
+    uint32_t lenient; /**< 1: weight files are read as with orion_mil_blob_options.lenient */
+    uint32_t reserved;
 } orion_mil_raise_options;
 
 /**

@@ -208,9 +208,22 @@ AT(orion_mil_blob_entry, elements, 32);
 AT(orion_mil_blob_entry, dtype, 40);
 AT(orion_mil_blob_entry, padding_bits, 44);
 
-SIZE(orion_mil_blob_options, 16);
+SIZE(orion_mil_blob_options, 32);
 AT(orion_mil_blob_options, size, 0);
 AT(orion_mil_blob_options, source, 8);
+AT(orion_mil_blob_options, elements, 16);
+AT(orion_mil_blob_options, lenient, 24);
+AT(orion_mil_blob_options, reserved, 28);
+
+SIZE(orion_mil_half_report, 64);
+AT(orion_mil_half_report, size, 0);
+AT(orion_mil_half_report, elements, 8);
+AT(orion_mil_half_report, overflows, 16);
+AT(orion_mil_half_report, nans, 24);
+AT(orion_mil_half_report, infinities, 32);
+AT(orion_mil_half_report, subnormals, 40);
+AT(orion_mil_half_report, vanished, 48);
+AT(orion_mil_half_report, largest, 56);
 
 SIZE(orion_mil_limit, 32);
 AT(orion_mil_limit, size, 0);
@@ -335,7 +348,8 @@ AT(orion_mil_lower_options, inline_elements, 28);
 
 SIZE(orion_mil_raise_options, 16);
 AT(orion_mil_raise_options, size, 0);
-AT(orion_mil_raise_options, reserved, 8);
+AT(orion_mil_raise_options, lenient, 8);
+AT(orion_mil_raise_options, reserved, 12);
 
 /* ---- ane.h ---- */
 

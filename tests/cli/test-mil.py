@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import struct
 import subprocess
 
 from harness import ORION, SOURCE, case, data_file, environment, good, main, orion, refused
@@ -206,6 +207,52 @@ def inspect_a_program(folder):
     result.need(b"cost on h13" in result.out and b"not known     compile" in result.out, "M1")
     refused(1, "inspect", MIL / "llama-layer.mil", "--target", "M9", mentions="M9", lines=None)
     refused(1, "inspect", SOURCE / "README.md", mentions="expected 'program'", lines=None)
+
+
+def weight_file(dtype, size, at, data):
+    """One entry of MIL Blob Storage version 2."""
+    header = struct.pack("<II", 1, 2).ljust(64, b"\0")
+    metadata = struct.pack("<IIQQ", 0xDEADBEEF, dtype, size, at).ljust(64, b"\0")
+    return header + metadata + data
+
+
+@case
+def inspect_tells_what_fp16_holds_badly(folder):
+    path = folder / "w.bin"
+    numbers = struct.pack("<6f", 1, 1e6, float("nan"), float("-inf"), 1e-6, 1e-9)
+    path.write_bytes(weight_file(2, 24, 128, numbers))
+    result = good("inspect", path)
+    result.need(b"24 bytes at 128: 1 overflow as fp16, 1 NaN, 1 infinite, 1 subnormal in fp16, "
+                b"1 0 in fp16\n" in result.out, "the counts")
+    entry = events(good("inspect", path, "--json"))[0]
+    assert [entry[k] for k in ("overflows", "nans", "infinities", "subnormals", "vanished",
+                               "largest")] == [1, 1, 1, 1, 1, 1e6], entry
+    path.write_bytes(weight_file(4, 3, 128, b"abc"))
+    entry = events(good("inspect", path, "--json"))[0]
+    assert "nans" not in entry, entry
+
+
+@case
+def malformed_weight_files(folder):
+    """What benchmarks of others write: a size that fits one program only, and no data offset."""
+    (folder / "w.bin").write_bytes(weight_file(1, 0x80000, 0, struct.pack("<2e", 1, -2)))
+    (folder / "m.mil").write_text("""program(1.3)
+{
+    func main<ios18>(tensor<fp16, [2]> x) {
+        tensor<fp16, [2]> w = const()[val = tensor<fp16, [2]>(BLOBFILE(path = \
+string("@model_path/w.bin"), offset = uint64(64)))];
+        tensor<fp16, [2]> y = add(x = x, y = w);
+    } -> (y);
+}
+""")
+    refused(1, "convert", folder / "m.mil", folder / "m.oir", mentions="data offset", lines=None)
+    result = good("convert", folder / "m.mil", folder / "m.oir", "--lenient")
+    result.need("warning" in result.err and "ORN-0098" in result.err, "a warning with its number")
+    for field in ("data offset is not", "size is not what the program's type takes (524288)"):
+        result.need(field in result.err, field)
+    good("convert", folder / "m.oir", folder / "sound.mil")
+    good("run", folder / "sound.mil", "--input", "x=zeros", "--output", folder / "out")
+    assert (folder / "out/y.npy").read_bytes()[-4:] == struct.pack("<2e", 1, -2)
 
 
 @case

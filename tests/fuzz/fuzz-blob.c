@@ -6,6 +6,7 @@
 #include "fuzz.h"
 
 #include <orion/mil.h>
+#include <stdbool.h>
 
 static void check_entry(const orion_blob *file, const orion_mil_blob_entry *e) {
     uint64_t size = orion_blob_size(file);
@@ -27,6 +28,35 @@ static void check_copy(const orion_mil_blob_writer *writer, uint64_t offset,
                       (const char *)orion_blob_data(original) + e->data_offset,
                       (size_t)e->bytes) == 0);
     orion_blob_unref(&copy);
+}
+
+/* A lenient reader stays in the file too, and takes what a strict one does. */
+static void check_lenient(const orion_blob *file, uint64_t offset, orion_mil_dtype dtype,
+                          uint64_t elements) {
+    const orion_mil_blob_options options = {
+        .size = sizeof options, .elements = elements, .lenient = 1};
+    orion_mil_blob_entry strict, lenient;
+    bool sound = orion_mil_blob_read(file, offset, dtype, NULL, NULL, &strict) == ORION_OK &&
+                 strict.elements == elements;
+    bool read = orion_mil_blob_read(file, offset, dtype, &options, NULL, &lenient) == ORION_OK;
+    if (read) check_entry(file, &lenient);
+    if (read && dtype != ORION_MIL_DTYPE_NONE) FUZZ_CHECK(lenient.dtype == dtype);
+    if (read && elements != 0) FUZZ_CHECK(lenient.elements == elements);
+    if (sound) FUZZ_CHECK(read && lenient.data_offset == strict.data_offset);
+}
+
+static void walk_leniently(const orion_blob *file) {
+    const orion_mil_blob_options options = {.size = sizeof options, .lenient = 1};
+    orion_mil_blob_entry e;
+    uint64_t at = 0, before = 0;
+    while (orion_mil_blob_next(file, &at, &options, NULL, &e) == ORION_OK) {
+        FUZZ_CHECK(at > before);
+        before = at;
+        check_entry(file, &e);
+        orion_mil_half_report report = {.size = sizeof report};
+        (void)!orion_mil_half_count((const char *)orion_blob_data(file) + e.data_offset,
+                                    (orion_mil_dtype)e.dtype, e.elements, &report);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -52,7 +82,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (uint64_t i = 0; i < size + 128; i += 32) { /* any offset may be asked for */
         if (orion_mil_blob_read(file, i, ORION_MIL_DTYPE_NONE, NULL, NULL, &e) == ORION_OK)
             check_entry(file, &e);
+        check_lenient(file, i, (orion_mil_dtype)(i / 32 % 20), i / 8);
     }
+    walk_leniently(file);
     orion_mil_blob_writer_destroy(&writer);
     orion_blob_unref(&file);
     orion_diag_destroy(&diag);

@@ -3,6 +3,8 @@
  * reader broken once. */
 #include "mil-support.h"
 
+#include <math.h>
+
 static void put32(unsigned char *at, uint32_t v) {
     for (int i = 0; i < 4; i++) at[i] = (unsigned char)(v >> 8 * i);
 }
@@ -325,6 +327,197 @@ static void test_every_check(void **state) {
     }
 }
 
+/* ---- lenient ---- */
+
+typedef struct repair {
+    damage damage;
+    uint64_t elements;    /* of the program's type */
+    uint64_t data_offset; /* what is read */
+    uint64_t bytes;
+    bool refused; /* nothing makes up for the field */
+} repair;
+
+/* Every field that others write wrong, as they do; and the same without anything to go by. */
+static void test_lenient_repairs(void **state) {
+    (void)state;
+    static const repair cases[] = {
+        /* fp16 with a size that fits one program only, and no data offset */
+        {{72, 8, 0x80000, 0, 64, ORION_MIL_FP16, "size", "is not what the program's type takes"},
+         3,
+         128,
+         6,
+         false},
+        {{80, 8, 0, 0, 64, ORION_MIL_FP16, "data offset", "taken as behind the metadata"},
+         3,
+         128,
+         6,
+         false},
+        {{80, 8, 0, 0, 64, 0, "data offset", "taken as behind the metadata"}, 0, 128, 6, false},
+        {{80, 8, 130, 0, 64, 0, "data offset", "(130); taken as it is"}, 0, 130, 6, false},
+        /* int8 under the number of fp16 */
+        {{68, 4, 1, 0, 64, ORION_MIL_INT8, "dtype", "the file says fp16, the program int8"},
+         6,
+         128,
+         6,
+         false},
+        {{68, 4, 99, 0, 64, ORION_MIL_FP16, "dtype", "is not one of the format's (99)"},
+         3,
+         128,
+         6,
+         false},
+        /* bare data behind the header */
+        {{64, 4, 7, 0, 64, ORION_MIL_INT8, "sentinel", "is not 0xDEADBEEF (7); taken as data"},
+         100,
+         64,
+         100,
+         false},
+        {{64, 4, 7, 70, 64, ORION_MIL_INT8, "sentinel", "taken as data"}, 6, 64, 6, false},
+        {{0, 4, 2, 0, 72, ORION_MIL_INT8, "offset", "(72); taken as it is"}, 4, 72, 4, false},
+        /* there is nothing to go by, or not so much data */
+        {{64, 4, 7, 0, 64, 0, "sentinel", "is not 0xDEADBEEF"}, 100, 0, 0, true},
+        {{64, 4, 7, 0, 64, ORION_MIL_INT8, "sentinel", "is not 0xDEADBEEF"}, 0, 0, 0, true},
+        {{64, 4, 7, 0, 64, ORION_MIL_BOOL, "sentinel", "is not 0xDEADBEEF"}, 9, 0, 0, true},
+        {{64, 4, 7, 0, 64, ORION_MIL_INT8, "size", "does not fit"}, 257, 0, 0, true},
+        {{68, 4, 99, 0, 64, 0, "dtype", "is not one of the format's (99)"}, 3, 0, 0, true},
+        {{72, 8, 0x80000, 0, 64, ORION_MIL_FP16, "size", "does not fit"}, 0, 0, 0, true},
+        {{0, 4, 2, 0, 64, ORION_MIL_FP16, "size", "does not fit"}, 1000, 0, 0, true},
+        {{0, 4, 2, 0, 64, ORION_MIL_FP16, "size", "does not fit"}, UINT64_MAX, 0, 0, true},
+        {{80, 8, 1, 0, 64, ORION_MIL_FP16, "data offset", "past the header (1)"}, 3, 0, 0, true},
+        {{80, 8, 66, 0, 64, ORION_MIL_FP16, "data offset", "overlaps the metadata"}, 3, 0, 0, true},
+        {{0, 4, 2, 0, 8, ORION_MIL_FP16, "offset", "past the header (8)"}, 3, 0, 0, true},
+        {{0, 4, 2, 0, 321, ORION_MIL_FP16, "offset", "past the end"}, 3, 0, 0, true},
+        {{4, 4, 1, 0, 64, ORION_MIL_FP16, "version", "only version 2"}, 3, 0, 0, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const repair *c = &cases[i];
+        unsigned char file[384];
+        known_file(file);
+        if (c->damage.bytes == 8) {
+            put64(file + c->damage.at, c->damage.value);
+        } else {
+            put32(file + c->damage.at, (uint32_t)c->damage.value);
+        }
+        orion_blob *blob = wrap(file, c->damage.size == 0 ? KNOWN_BYTES : c->damage.size);
+        orion_mil_blob_options options = {
+            .size = sizeof options, .source = "w.bin", .elements = c->elements, .lenient = 1};
+        orion_mil_blob_entry e;
+        orion_diag *diag;
+        assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+        orion_status status =
+            orion_mil_blob_read(blob, c->damage.offset, c->damage.dtype, &options, diag, &e);
+        assert_int_equal(status, c->refused ? ORION_ERROR_VERIFY : ORION_OK);
+        assert_int_equal(e.data_offset, c->data_offset);
+        assert_int_equal(e.bytes, c->bytes);
+        const orion_diag_entry *first = orion_diag_get(diag, 0);
+        assert_diag(diag,
+                    c->refused && first->severity == ORION_SEVERITY_ERROR
+                        ? ORION_MESSAGE_MIL_BLOB
+                        : ORION_MESSAGE_MIL_BLOB_REPAIRED,
+                    c->refused ? NULL : c->damage.part);
+        const orion_diag_entry *last = orion_diag_get(diag, orion_diag_count(diag) - 1);
+        assert_int_equal(last->severity,
+                         c->refused ? ORION_SEVERITY_ERROR : ORION_SEVERITY_WARNING);
+        if (c->refused) {
+            assert_string_equal(last->subject, c->damage.subject);
+            assert_non_null(strstr(last->text, c->damage.part));
+        } else {
+            assert_string_equal(first->subject, c->damage.subject);
+        }
+        orion_diag_destroy(&diag);
+        orion_blob_unref(&blob);
+    }
+}
+
+/* A sound file gives a lenient reader what it gives a strict one, and no warning. */
+static void test_lenient_is_silent_about_sound_files(void **state) {
+    (void)state;
+    unsigned char file[384];
+    known_file(file);
+    orion_blob *blob = wrap(file, KNOWN_BYTES);
+    orion_mil_blob_options options = {.size = sizeof options, .elements = 5, .lenient = 1};
+    orion_mil_blob_entry e;
+    orion_diag *diag;
+    uint64_t at = 0;
+    assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+    assert_int_equal(orion_mil_blob_read(blob, 192, ORION_MIL_INT4, &options, diag, &e), ORION_OK);
+    assert_int_equal(e.elements, 5);
+    assert_int_equal(e.padding_bits, 4);
+    assert_int_equal(orion_mil_blob_next(blob, &at, &options, diag, &e), ORION_OK);
+    assert_int_equal(orion_mil_blob_next(blob, &at, &options, diag, &e), ORION_OK);
+    assert_int_equal(orion_mil_blob_next(blob, &at, &options, diag, &e), ORION_ERROR_NOT_FOUND);
+    assert_int_equal(orion_diag_count(diag), 0);
+    /* A walk warns once of what it reads. */
+    put64(file + 80, 0);
+    at = 0;
+    while (orion_mil_blob_next(blob, &at, &options, diag, &e) == ORION_OK) continue;
+    assert_int_equal(at, 192);
+    assert_int_equal(orion_diag_count(diag), 1);
+    orion_diag_destroy(&diag);
+    orion_blob_unref(&blob);
+}
+
+/* ---- fp16 ---- */
+
+static void test_halves_are_counted(void **state) {
+    (void)state;
+    const float floats[] = {1, -65504, 65519,    65520,    -1e9f,     INFINITY, -INFINITY, NAN,
+                            0, -0.0f,  0x1p-14f, 0x1p-15f, -0x1p-24f, 0x1p-26f, -1e-30f};
+    const uint16_t halves[] = {0x3c00, 0x7c00, 0xfc00, 0x7e00, 0x8000, 0x0001, 0x83ff, 0x0400};
+    orion_mil_half_report r = {.size = sizeof r};
+    assert_int_equal(orion_mil_half_count(floats, ORION_MIL_FP32, 15, &r), ORION_OK);
+    assert_int_equal(r.elements, 15);
+    assert_int_equal(r.overflows, 2);
+    assert_int_equal(r.infinities, 2);
+    assert_int_equal(r.nans, 1);
+    assert_int_equal(r.subnormals, 2);
+    assert_int_equal(r.vanished, 2);
+    assert_true(r.largest == 1e9);
+    assert_int_equal(orion_mil_half_count(halves, ORION_MIL_FP16, 8, &r), ORION_OK);
+    assert_int_equal(r.elements, 23);
+    assert_int_equal(r.overflows, 2);
+    assert_int_equal(r.infinities, 4);
+    assert_int_equal(r.nans, 2);
+    assert_int_equal(r.subnormals, 4);
+    assert_int_equal(r.vanished, 2);
+    assert_int_equal(orion_mil_half_count(floats, ORION_MIL_INT32, 1, &r),
+                     ORION_ERROR_INVALID_ARGUMENT);
+    r.size = 0;
+    assert_int_equal(orion_mil_half_count(floats, ORION_MIL_FP32, 1, &r),
+                     ORION_ERROR_INVALID_ARGUMENT);
+}
+
+static void test_floats_are_written_as_halves(void **state) {
+    (void)state;
+    const float floats[] = {1, -2, 65519, 1e9f, -1e9f, INFINITY, 0x1p-25f, 0x1.8p-25f};
+    const uint16_t expected[] = {0x3c00, 0xc000, 0x7bff, 0x7bff, 0xfbff, 0x7c00, 0x0000, 0x0001};
+    orion_mil_half_report report = {.size = sizeof report};
+    orion_mil_blob_writer *w;
+    orion_mil_blob_entry e;
+    orion_blob *blob;
+    uint64_t offset, again;
+    assert_int_equal(orion_mil_blob_writer_create(NULL, NULL, &w), ORION_OK);
+    assert_int_equal(orion_mil_blob_writer_add_half(w, floats, 8, &report, &offset), ORION_OK);
+    assert_int_equal(offset, 64);
+    assert_int_equal(report.overflows, 2);
+    assert_int_equal(report.subnormals, 1);
+    assert_int_equal(report.vanished, 1);
+    assert_int_equal(orion_mil_blob_writer_add_half(w, floats, 8, NULL, &again), ORION_OK);
+    assert_int_equal(again, offset);
+    report.size = 0;
+    assert_int_equal(orion_mil_blob_writer_add_half(w, floats, 8, &report, &again),
+                     ORION_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(orion_mil_blob_writer_add_half(w, floats, UINT64_MAX, NULL, &again),
+                     ORION_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(again, 0);
+    assert_int_equal(orion_mil_blob_writer_finish(w, &blob), ORION_OK);
+    assert_int_equal(orion_mil_blob_read(blob, 64, ORION_MIL_FP16, NULL, NULL, &e), ORION_OK);
+    assert_int_equal(e.elements, 8);
+    assert_memory_equal((const char *)orion_blob_data(blob) + e.data_offset, expected,
+                        sizeof expected);
+    orion_blob_unref(&blob);
+    orion_mil_blob_writer_destroy(&w);
+}
+
 static void test_reader_options_of_another_version(void **state) {
     (void)state;
     unsigned char file[384];
@@ -373,6 +566,10 @@ int main(void) {
         cmocka_unit_test(test_entries_are_read),
         cmocka_unit_test(test_reserved_fields_are_ignored),
         cmocka_unit_test(test_every_check),
+        cmocka_unit_test(test_lenient_repairs),
+        cmocka_unit_test(test_lenient_is_silent_about_sound_files),
+        cmocka_unit_test(test_halves_are_counted),
+        cmocka_unit_test(test_floats_are_written_as_halves),
         cmocka_unit_test(test_reader_options_of_another_version),
         cmocka_unit_test(test_walk_never_goes_back),
     };

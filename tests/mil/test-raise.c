@@ -551,6 +551,55 @@ static orion_mil_weights *weights_with(orion_mil_dtype dtype, const void *data, 
     return weights;
 }
 
+/* As other people's benchmarks write it: a size that fits one program only, no data offset; or
+ * bytes behind the header and nothing else. */
+static void test_lenient_weight_files(void **state) {
+    (void)state;
+    unsigned char file[256] = {1, 0, 0, 0, 2};
+    memcpy(file + 64, "\xef\xbe\xad\xde\x01\0\0\0\0\0\x08", 11);
+    memcpy(file + 128, "\x00\x3c\x00\xc0", 4);
+    orion_mil_program *p =
+        parse_mil("program(1.3)\n{\nfunc main<ios18>() {\n"
+                  "tensor<fp16, [2]> y = const()[val = tensor<fp16, [2]>(BLOBFILE(path = "
+                  "string(\"w.bin\"), offset = uint64(64)))];\n"
+                  "tensor<int8, [3]> z = const()[val = tensor<int8, [3]>(BLOBFILE(path = "
+                  "string(\"w.bin\"), offset = uint64(130)))];\n"
+                  "tensor<int32, [1]> axes = const()[val = tensor<int32, [1]>(BLOBFILE(path = "
+                  "string(\"w.bin\"), offset = uint64(192)))];\n"
+                  "tensor<fp16, [1, 2]> w = expand_dims(x = y, axes = axes);\n"
+                  "} -> (w, z);\n}\n");
+    const orion_mil_raise_options lenient = {.size = sizeof lenient, .lenient = 1};
+    orion_mil_weights *weights;
+    orion_blob *blob;
+    orion_diag *diag;
+    orion_ir_graph *graph;
+    assert_int_equal(orion_mil_weights_create(NULL, &weights), ORION_OK);
+    assert_int_equal(orion_blob_copy(file, sizeof file, NULL, &blob), ORION_OK);
+    assert_int_equal(orion_mil_weights_add(weights, "w.bin", blob), ORION_OK);
+    orion_blob_unref(&blob);
+    assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+    assert_int_equal(orion_mil_raise(p, weights, NULL, NULL, NULL, diag, &graph),
+                     ORION_ERROR_VERIFY);
+    orion_diag_clear(diag);
+    assert_int_equal(orion_mil_raise(p, weights, NULL, &lenient, NULL, diag, &graph), ORION_OK);
+    static const char *const fields[] = {"offset", "sentinel", "data offset", "size", "sentinel"};
+    assert_int_equal(orion_diag_count(diag), 5);
+    for (size_t i = 0; i < 5; i++) {
+        const orion_diag_entry *e = orion_diag_get(diag, i);
+        assert_int_equal(e->severity, ORION_SEVERITY_WARNING);
+        assert_int_equal(e->message, ORION_MESSAGE_MIL_BLOB_REPAIRED);
+        assert_string_equal(e->subject, fields[i]);
+    }
+    const orion_ir_node *y = orion_ir_value_node(graph, orion_ir_graph_output(graph, 0));
+    assert_memory_equal(
+        orion_ir_node_data(orion_ir_value_node(graph, orion_ir_node_input(y, 0)), NULL),
+        "\x00\x3c\x00\xc0", 4);
+    orion_ir_graph_destroy(&graph);
+    orion_diag_destroy(&diag);
+    orion_mil_weights_destroy(&weights);
+    orion_mil_program_destroy(&p);
+}
+
 static void test_weight_files(void **state) {
     (void)state;
     static const int16_t numbers[] = {-1, 0, 300};
@@ -621,6 +670,7 @@ int main(void) {
         cmocka_unit_test(test_parameters_the_ir_does_not_have),
         cmocka_unit_test(test_states_misused),
         cmocka_unit_test(test_all_refusals_of_one_run),
+        cmocka_unit_test(test_lenient_weight_files),
         cmocka_unit_test(test_weight_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,6 +229,28 @@ static orion_status on_mil_blob_writer_add_blob(oom_case *oom, void *ctx) {
     return status;
 }
 
+static orion_status on_mil_blob_writer_add_half(oom_case *oom, void *ctx) {
+    (void)ctx;
+    orion_mil_blob_writer *writer = writer_with_entries(&oom->heap.allocator, 0);
+    orion_mil_half_report report = {.size = sizeof report};
+    uint64_t offset = 1;
+    oom_arm(oom);
+    orion_status status = orion_mil_blob_writer_add_half(writer, numbers, MANY, &report, &offset);
+    oom_disarm(oom);
+    if (status != ORION_OK && offset != 0) oom->mistake = "an offset after a failure";
+    orion_mil_blob_writer_destroy(&writer);
+    return status;
+}
+
+static orion_status on_mil_half_count(oom_case *oom, void *ctx) {
+    (void)ctx;
+    orion_mil_half_report report = {.size = sizeof report};
+    oom_arm(oom);
+    orion_status status = orion_mil_half_count(numbers, ORION_MIL_FP32, MANY, &report);
+    oom_disarm(oom);
+    return status;
+}
+
 static orion_status on_mil_blob_writer_finish(oom_case *oom, void *ctx) {
     (void)ctx;
     orion_mil_blob_writer *writer = writer_with_entries(&oom->heap.allocator, 3);
@@ -471,6 +493,8 @@ static const oom_row rows[] = {
     ROW(mil_blob_writer_create),
     ROW(mil_blob_writer_add),
     ROW(mil_blob_writer_add_blob),
+    ROW(mil_blob_writer_add_half),
+    ROW(mil_half_count),
     ROW(mil_blob_writer_finish),
     ROW(mil_blob_writer_save),
     ROW(mil_blob_read),
