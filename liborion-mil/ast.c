@@ -435,7 +435,9 @@ int64_t orion_mil_value_int(const orion_mil_value *value) {
 
 double orion_mil_value_float(const orion_mil_value *value) {
     if (value == NULL) return 0;
-    return value->form == ORION_MIL_VALUE_FLOAT ? value->u.f : (double)orion_mil_value_int(value);
+    if (value->form == ORION_MIL_VALUE_FLOAT) return value->u.f;
+    int64_t i = orion_mil_value_int(value);
+    return (value->flags & MIL_VALUE_HUGE) != 0 ? (double)(uint64_t)i : (double)i;
 }
 
 const char *orion_mil_value_text(const orion_mil_value *value) {

@@ -53,7 +53,8 @@ static uint64_t mix_literal(uint64_t h, const orion_mil_value *v) {
     case ORION_MIL_VALUE_LIST: break;
     case ORION_MIL_VALUE_INT:
     case ORION_MIL_VALUE_FLOAT:
-        if (v->form == ORION_MIL_VALUE_INT && (v->u.i > 1ll << 53 || v->u.i < -(1ll << 53)))
+        if (v->form == ORION_MIL_VALUE_INT &&
+            ((v->flags & MIL_VALUE_HUGE) != 0 || v->u.i > 1ll << 53 || v->u.i < -(1ll << 53)))
             return mix(h + v->form, (uint64_t)v->u.i);
         memcpy(&bits, &number, sizeof bits);
         return mix(h, bits);

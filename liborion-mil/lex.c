@@ -162,6 +162,13 @@ bool mil_token_number(const mil_token *t, orion_mil_value *out) {
         out->form = ORION_MIL_VALUE_INT;
         return true;
     }
+    uint64_t huge;
+    if (orn_parse_u64(t->at, t->n, &huge)) {
+        out->form = ORION_MIL_VALUE_INT;
+        out->flags = MIL_VALUE_HUGE;
+        out->u.i = (int64_t)huge;
+        return true;
+    }
     if (!(hex && quick_hex(t->at, t->n, &v)) && !orn_parse_f64(t->at, t->n, &v)) return false;
     out->form = ORION_MIL_VALUE_FLOAT;
     out->flags = hex ? MIL_VALUE_HEX : 0;

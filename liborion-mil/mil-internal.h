@@ -26,7 +26,10 @@ struct orion_mil_type {
     uint32_t terse; /* rank 0 spelled `fp16` and not `tensor<fp16, []>` */
 };
 
-enum { MIL_VALUE_HEX = 1 }; /* a float spelled in hexadecimal */
+enum {
+    MIL_VALUE_HEX = 1,  /* a float spelled in hexadecimal */
+    MIL_VALUE_HUGE = 2, /* an integer of 2^63 or more: u.i has the bits of its uint64_t */
+};
 
 struct orion_mil_value {
     const orion_mil_type *type; /* written in front; NULL if none */

@@ -144,7 +144,13 @@ static void print_value(printer *p, const orion_mil_value *v, bool in_literal) {
     }
     switch (v->form) {
     case ORION_MIL_VALUE_NAME: puts_(p, v->u.text); break;
-    case ORION_MIL_VALUE_INT: orn_text_int(&p->text, v->u.i); break;
+    case ORION_MIL_VALUE_INT:
+        if ((v->flags & MIL_VALUE_HUGE) != 0) {
+            orn_text_uint(&p->text, (uint64_t)v->u.i);
+        } else {
+            orn_text_int(&p->text, v->u.i);
+        }
+        break;
     case ORION_MIL_VALUE_FLOAT: print_float(p, v, in_literal); break;
     case ORION_MIL_VALUE_BOOL: puts_(p, v->u.i != 0 ? "true" : "false"); break;
     case ORION_MIL_VALUE_STRING: print_string(p, v->u.text); break;

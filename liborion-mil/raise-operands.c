@@ -294,7 +294,8 @@ orion_status mil_int(mil_raiser *r, const orion_mil_statement *s, const char *na
     TRY(parameter(r, s, name, given, &v, &type));
     if (v == NULL) return ORION_OK;
     v = scalar_of(v);
-    if (v->form != ORION_MIL_VALUE_INT) return wrong_kind(r, s, name, "an integer");
+    if (v->form != ORION_MIL_VALUE_INT || (v->flags & MIL_VALUE_HUGE) != 0)
+        return wrong_kind(r, s, name, "an integer");
     *out = v->u.i;
     return ORION_OK;
 }
@@ -352,6 +353,7 @@ static bool flatten(const orion_mil_value *v, int64_t **at) {
         return true;
     }
     if (v->form != ORION_MIL_VALUE_INT && v->form != ORION_MIL_VALUE_BOOL) return false;
+    if ((v->flags & MIL_VALUE_HUGE) != 0) return false;
     *(*at)++ = v->u.i;
     return true;
 }

@@ -48,6 +48,8 @@ static bool scalar_fits(const orion_mil_value *v, orion_mil_dtype dtype) {
         return v->form == ORION_MIL_VALUE_BOOL ||
                (v->form == ORION_MIL_VALUE_INT && (v->u.i == 0 || v->u.i == 1));
     }
+    if ((v->flags & MIL_VALUE_HUGE) != 0 && v->form == ORION_MIL_VALUE_INT)
+        return dtype == ORION_MIL_UINT64 || !integer_range(dtype, &low, &high);
     if (integer_range(dtype, &low, &high))
         return v->form == ORION_MIL_VALUE_INT && v->u.i >= low && v->u.i <= high;
     return v->form == ORION_MIL_VALUE_INT || v->form == ORION_MIL_VALUE_FLOAT;

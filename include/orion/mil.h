@@ -279,7 +279,7 @@ ORION_API const orion_mil_type *ORION_NULLABLE
 orion_mil_value_type(const orion_mil_value *ORION_NULLABLE value);
 ORION_API uint32_t orion_mil_value_line(const orion_mil_value *ORION_NULLABLE value);
 ORION_API uint32_t orion_mil_value_column(const orion_mil_value *ORION_NULLABLE value);
-/** INT and BOOL (0 or 1); 0 for others. */
+/** INT and BOOL (0 or 1); 0 for others. A uint64 from 2^63 on gives the same 64 bits. */
 ORION_API int64_t orion_mil_value_int(const orion_mil_value *ORION_NULLABLE value);
 /** INT, FLOAT and BOOL as a number; 0 for others. */
 ORION_API double orion_mil_value_float(const orion_mil_value *ORION_NULLABLE value);

@@ -205,6 +205,78 @@ static void test_values_are_seen(void **state) {
     orion_mil_program_destroy(&p);
 }
 
+/* The ends of the 64-bit types are kept to the last digit. */
+static void test_huge_integers(void **state) {
+    (void)state;
+    static const char text[] =
+        "program(1.3)\n{\n"
+        "    func main<ios18>(fp32 x) {\n"
+        "            tensor<uint64, [3]> u = const()[val = tensor<uint64, "
+        "[3]>([18446744073709551615, 9223372036854775808, 9223372036854775807])];\n"
+        "            int64 i = const()[val = int64(-9223372036854775808)];\n"
+        "            fp32 f = const()[val = fp32(18446744073709551615)];\n"
+        "        } -> (x);\n}\n";
+    orion_mil_program *p = parse_mil(text);
+    char *printed = print_mil(p, ORION_MIL_AS_IS);
+    assert_string_equal(printed, text);
+    free(printed);
+    assert_int_equal(orion_mil_verify(p, NULL), ORION_OK);
+    const orion_mil_function *f = orion_mil_program_find(p, "main");
+    const orion_mil_value *u = constant(f, "u");
+    assert_int_equal(orion_mil_value_int(orion_mil_value_item(u, 0)), -1);
+    assert_true(orion_mil_value_float(orion_mil_value_item(u, 0)) == 0x1p64);
+    assert_true(orion_mil_value_float(orion_mil_value_item(u, 1)) == 0x1p63);
+    assert_true(orion_mil_value_float(constant(f, "i")) == -0x1p63);
+    assert_true(orion_mil_value_float(constant(f, "f")) == 0x1p64);
+    orion_mil_program_destroy(&p);
+    p = parse_mil("program(1.3) { func main() { int64 i = const()[val = "
+                  "int64(9223372036854775808)]; } -> (i); }");
+    assert_int_equal(orion_mil_verify(p, NULL), ORION_ERROR_VERIFY);
+    orion_mil_program_destroy(&p);
+}
+
+/* Programs of others: everything that Orion has no meaning for comes out as it came in. */
+static void test_what_is_unknown_survives(void **state) {
+    (void)state;
+    static const char text[] =
+        "program(1.0)\n"
+        "[buildInfo = dict<tensor<string, []>, tensor<string, []>>({{\"coremlc-version\", "
+        "\"1877.40.3\"}}), later = (1, {{\"k\", [true, (0x1p-2, inner)]}})]\n"
+        "{\n"
+        "    func main<ios99>(tensor<fp32, [1, ?, is1]> x, state<tensor<fp16, [1, 8]>> k) "
+        "[FlexibleShapeInformation = tuple<tuple<tensor<string, []>, dict<tensor<string, []>, "
+        "list<tensor<int32, [2]>, ?>>>, tuple<tensor<string, []>, dict<tensor<string, []>, "
+        "tensor<int32, [3]>>>>(((\"RangeDims\", {{\"x\", [[1, 1], [1, 512], [2, 2]]}}), "
+        "(\"DefaultShapes\", {{\"x\", [1, 8, 2]}})))] {\n"
+        "            tensor<fp16, [3]> a = const()[val = tensor<fp16, [3]>(BLOBFILE(path = "
+        "tensor<string, []>(\"@model_path/w.bin\"), offset = tensor<uint64, []>(64)))];\n"
+        "            tensor<fp16, [3]> b = const()[val = tensor<fp16, [3]>(BLOBFILE(path = "
+        "string(\"@model_path/w.bin\"), offset = uint64(192)))];\n"
+        "            tensor<fp16, [3]> q = constexpr_affine_dequantize()[axis = int32(0), "
+        "quantized_data = tensor<int8, [3]>(BLOBFILE(path = string(\"@model_path/w.bin\"), "
+        "offset = uint64(320))), scale = fp16(0x1p-3), zero_point = int8(0)];\n"
+        "            tensor<fp32, [1, ?, is1]> y, tensor<string, []> z = "
+        "my.op@2<ios98>(x = x, cfg = {{\"a\", (1, [3, {{\"b\", true}}])}}, n = (), f = "
+        "-0x1.8p+1)[name = tensor<string, []>(\"y\"), foo = dict<string, tuple<int32, "
+        "fp32>>({{\"k\", (1, 0x1p+2)}}), bar = [[], [1]]];\n"
+        "        } -> (y, z);\n"
+        "    func second(bool c) {\n"
+        "        } -> (c);\n"
+        "}\n";
+    orion_mil_program *p = parse_mil(text);
+    char *printed = print_mil(p, ORION_MIL_AS_IS);
+    assert_string_equal(printed, text);
+    free(printed);
+    assert_int_equal(orion_mil_verify(p, NULL), ORION_OK);
+    const orion_mil_function *f = orion_mil_program_find(p, "main");
+    assert_string_equal(orion_mil_type_symbol(orion_mil_function_type_of(f, "x"), 2), "is1");
+    assert_int_equal(orion_mil_value_offset(constant(f, "b")), 192);
+    const orion_mil_statement *y = orion_mil_function_definition(f, "y");
+    assert_string_equal(orion_mil_statement_op(y), "my.op@2");
+    assert_string_equal(orion_mil_statement_opset(y), "ios98");
+    orion_mil_program_destroy(&p);
+}
+
 static void test_spellings_mean_the_same(void **state) {
     (void)state;
     static const char terse[] =
@@ -549,6 +621,8 @@ int main(void) {
         cmocka_unit_test(test_function_is_seen),
         cmocka_unit_test(test_statement_is_seen),
         cmocka_unit_test(test_values_are_seen),
+        cmocka_unit_test(test_huge_integers),
+        cmocka_unit_test(test_what_is_unknown_survives),
         cmocka_unit_test(test_spellings_mean_the_same),
         cmocka_unit_test(test_errors_have_places),
         cmocka_unit_test(test_one_run_reports_many_errors),

@@ -59,7 +59,9 @@ static void test_numbers_print_shortest(void **state) {
     assert_value_prints("2.0", "2.0");
     assert_value_prints("+7", "7");
     assert_value_prints("9223372036854775807", "9223372036854775807");
-    assert_value_prints("9223372036854775808", "9.223372036854776e+18");
+    assert_value_prints("18446744073709551615", "18446744073709551615");
+    assert_value_prints("18446744073709551616", "1.8446744073709552e+19");
+    assert_value_prints("-9223372036854775809", "-9.223372036854776e+18");
     assert_value_prints("0.1", "0.1");
     assert_value_prints("1e-05", "1e-05");
     assert_value_prints("0x1p-3", "0x1p-3");
