@@ -141,10 +141,6 @@ orion_status mil_new_indices(mil_raiser *r, const orion_mil_statement *s, int64_
                              int32_t **out);
 orion_status mil_new_floats(mil_raiser *r, const orion_mil_statement *s, int64_t count,
                             float **out);
-/* The operands x and y, or x alone, and no other argument. */
-orion_status mil_two_operands(mil_raiser *r, const orion_mil_statement *s, orion_ir_value *x,
-                              orion_ir_value *y);
-orion_status mil_one_operand(mil_raiser *r, const orion_mil_statement *s, orion_ir_value *x);
 /* A list with one entry per axis; left out: `fallback` everywhere. */
 orion_status mil_per_axis(mil_raiser *r, const orion_mil_statement *s, const char *name,
                           bool optional, uint32_t rank, int64_t fallback, int64_t *out);

@@ -123,20 +123,6 @@ orion_status mil_new_floats(mil_raiser *r, const orion_mil_statement *s, int64_t
 
 /* ---- arguments ---- */
 
-orion_status mil_two_operands(mil_raiser *r, const orion_mil_statement *s, orion_ir_value *x,
-                              orion_ir_value *y) {
-    static const char *const names[] = {"x", "y", NULL};
-    TRY(mil_only(r, s, names));
-    TRY(mil_operand(r, s, "x", false, x));
-    return mil_operand(r, s, "y", false, y);
-}
-
-orion_status mil_one_operand(mil_raiser *r, const orion_mil_statement *s, orion_ir_value *x) {
-    static const char *const names[] = {"x", NULL};
-    TRY(mil_only(r, s, names));
-    return mil_operand(r, s, "x", false, x);
-}
-
 orion_status mil_per_axis(mil_raiser *r, const orion_mil_statement *s, const char *name,
                           bool optional, uint32_t rank, int64_t fallback, int64_t *out) {
     mil_ints list = {NULL, 0};
