@@ -15,7 +15,8 @@ static const command generate_command = {
     .details =
         "Writes the prompt and its continuation to standard output, each piece as soon as it is\n"
         "known, until the model ends the text, --max-tokens are written or the context is full.\n"
-        "The same options give the same text on every machine and with any number of threads.",
+        "The same options give the same text with any number of threads, on machines of one kind\n"
+        "with one build of Orion. Others may round differently, which can turn a word.",
     .examples = "  orion generate --checkpoint out/model.safetensors --prompt \"One day \"\n"
                 "  orion generate --weights stories260K.bin --tokenizer tok512.bin --temperature 0",
 };
