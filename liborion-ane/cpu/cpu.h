@@ -174,7 +174,7 @@ void cpu_rope_frequencies(double theta, int64_t d, double *out);
  * q [B, H, T, D], k [B, G, S, D], v [B, G, S, E] -> y [B, H, T, E], last axes packed; query head h
  * reads head h*G/H.  Row t sees keys 0..position[t] if position is given (all of them if that is
  * past the last), else 0..t+S-T if causal, else all.  Work is proportional to the keys seen.  A row
- * that sees none is 0.
+ * that sees none is 0; graphs have none, and a negative position is out of range.
  */
 typedef struct cpu_attention {
     int64_t batch, heads, groups, rows, keys, depth, value_depth;   /* B H G T S D E */

@@ -176,6 +176,23 @@ static void test_bad_index(void **state) {
     bench_free(&b);
 }
 
+/* The reference refuses it too: test-eval.c. */
+static void test_negative_position(void **state) {
+    (void)state;
+    bench b = bench_new();
+    ane_bound bound = ane_bind(
+        program_of(&b, "attention", "f32[1,1,2,4]; f32[1,1,3,4]; f32[1,1,3,4]; i32[2] 0", ""),
+        false);
+    const double fine[] = {0, 7}, below[] = {0, -1};
+    ane_write(&bound, 3, fine);
+    assert_ok(orion_ane_run_execute(bound.run, b.diag), b.diag);
+    ane_write(&bound, 3, below);
+    assert_int_equal(orion_ane_run_execute(bound.run, b.diag), ORION_ERROR_INVALID_ARGUMENT);
+    assert_diag(b.diag, ORION_MESSAGE_IR_INDEX, "-1");
+    ane_bound_free(&bound);
+    bench_free(&b);
+}
+
 /* ---- several at once ---- */
 
 enum { ROUNDS = 200, EDGE = 24 };
@@ -252,10 +269,10 @@ static void test_lifetimes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_binding),   cmocka_unit_test(test_not_ready),
-        cmocka_unit_test(test_alias),     cmocka_unit_test(test_chain),
-        cmocka_unit_test(test_bad_index), cmocka_unit_test(test_concurrent),
-        cmocka_unit_test(test_lifetimes),
+        cmocka_unit_test(test_binding),    cmocka_unit_test(test_not_ready),
+        cmocka_unit_test(test_alias),      cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_bad_index),  cmocka_unit_test(test_negative_position),
+        cmocka_unit_test(test_concurrent), cmocka_unit_test(test_lifetimes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
