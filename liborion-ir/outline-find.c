@@ -16,8 +16,8 @@
  * place in the stretch. It is worth what it saves: its length for every call but the first; of two
  * that save the same, the one with fewer values going in and out wins. The best is taken, its nodes
  * become letters that occur once, and so on. What a candidate is worth can only fall while others
- * are taken; so a heap of upper bounds finds the best without looking at all of them: the top is
- * measured, and either is the best or sinks.
+ * are taken; so a heap of generous estimates finds the best without looking at all of them: the top
+ * is measured, and either is the best or sinks.
  *
  * A word that lost places could still be worth something if it were shorter. So all is done again,
  * with the letters as they are then, until nothing is found; at most ROUNDS_MAX times.
@@ -29,6 +29,7 @@ enum { ROUNDS_MAX = 8, KINDS_MAX = 3 /* of wiring tried for one word */ };
 typedef struct word {
     size_t length, parent; /* letters; any more than `parent` would be as good */
     size_t left, right;    /* its occurrences are suffixes[left..right] */
+    size_t gap;            /* least distance of two that are neighbours there */
 } word;
 
 typedef struct heap_item {
@@ -202,7 +203,7 @@ typedef struct open_word {
 } open_word;
 
 static orion_status close_word(finder *f, const open_word *o, size_t parent, size_t right) {
-    word w = {o->length, ORN_MAX(parent, f->min_nodes - 1), o->left, right};
+    word w = {o->length, ORN_MAX(parent, f->min_nodes - 1), o->left, right, o->gap};
     if (w.length < f->min_nodes || useful_length(f, &w, o->gap) == 0) return ORION_OK;
     if (!ORN_GROW(&f->arena->allocator, f->words, f->word_capacity, f->word_count + 1)) {
         return ORION_ERROR_NO_MEMORY;
@@ -344,8 +345,10 @@ static uint64_t measure(finder *f, const word *w, ir_repetition *out) {
     return most;
 }
 
-static uint64_t upper_bound(const finder *f, const word *w) {
-    size_t saved = w->length * (w->right - w->left);
+/* What it is worth if all occurrences count: it cannot be more, unless two that are no neighbours
+ * in the suffix array are closer than all that are. */
+static uint64_t estimate(const finder *f, const word *w) {
+    size_t saved = useful_length(f, w, w->gap) * (w->right - w->left);
     return worth(ORN_MIN(saved, f->n - w->parent), 0);
 }
 
@@ -367,7 +370,7 @@ static orion_status take(finder *f, ir_repetition found, ir_repetitions *out) {
 /* Take words as long as one saves anything; *any if one was taken. */
 static orion_status take_best(finder *f, ir_repetitions *out, bool *any) {
     for (size_t i = 0; i < f->word_count; i++) {
-        f->heap[i] = (heap_item){upper_bound(f, &f->words[i]), (uint32_t)i};
+        f->heap[i] = (heap_item){estimate(f, &f->words[i]), (uint32_t)i};
     }
     make_heap(f->heap, f->word_count);
     while (f->word_count != 0 && f->heap[0].key != 0) {

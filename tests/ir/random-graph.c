@@ -709,8 +709,16 @@ bool same_number(double got, double want) {
     return (isnan(got) && isnan(want)) || memcmp(&got, &want, sizeof got) == 0;
 }
 
+static bool within(double got, double want, double tolerance) {
+    return same_number(got, want) || fabs(got - want) <= tolerance * (1 + fabs(want));
+}
+
 bool near_number(double got, double want) {
-    return same_number(got, want) || fabs(got - want) <= 1e-6 * (1 + fabs(want));
+    return within(got, want, 1e-6);
+}
+
+bool close_number(double got, double want) {
+    return within(got, want, 1e-4);
 }
 
 /* The first element that differs, as a text, or NULL. */
@@ -729,9 +737,11 @@ static const char *difference(const op_buffers *want, const op_buffers *got, num
     return NULL;
 }
 
-void assert_same_outputs(const op_buffers *want, const op_buffers *got, number_test *same) {
+void assert_same_outputs(const op_buffers *want, const op_buffers *got, number_test *same,
+                         const char *what, uint64_t seed) {
     char text[160];
-    if (difference(want, got, same, text, sizeof text) != NULL) fail_msg("%s", text);
+    if (difference(want, got, same, text, sizeof text) == NULL) return;
+    fail_msg("%s, seed %llu: %s", what, (unsigned long long)seed, text);
 }
 
 void assert_same_function(const random_graph *before, const orion_ir_graph *after,

@@ -47,7 +47,7 @@ static void test_pass_on_random_graphs(void **state) {
         op_buffers in = inputs_with_constants(r.graph, g, &first);
         op_buffers want = op_eval(r.graph, ORION_IR_EVAL_ROUNDED, &first);
         op_buffers got = op_eval(g, ORION_IR_EVAL_ROUNDED, &in);
-        assert_same_outputs(&want, &got, same_number);
+        assert_same_outputs(&want, &got, same_number, "parameters", seed);
         op_buffers_free(&want);
         op_buffers_free(&got);
         op_buffers_free(&first);
