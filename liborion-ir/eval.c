@@ -42,14 +42,14 @@ static void release_if_done(evaluator *e, uint32_t id) {
 
 static void round_value(const evaluator *e, uint32_t id) {
     const orion_ir_type *type = &ir_val(e->eval.graph, id)->type;
+    bool half = e->mode == ORION_IR_EVAL_HALF && ir_is_float(type->dtype);
+    orion_ir_dtype dtype = half ? ORION_IR_F16 : (orion_ir_dtype)type->dtype;
     int64_t elements = orion_ir_type_elements(type);
     double *data = e->eval.data[id];
-    for (int64_t i = 0; i < elements; i++) {
-        data[i] = ir_round_to((orion_ir_dtype)type->dtype, data[i]);
-    }
+    for (int64_t i = 0; i < elements; i++) data[i] = ir_round_to(dtype, data[i]);
 }
 
-/* A device would see inputs in their dtypes, so ROUNDED works on a rounded copy. */
+/* A device would see inputs rounded, so the modes that round work on a copy. */
 static orion_status take_inputs(evaluator *e, const double *const *inputs) {
     const orion_ir_graph *g = e->eval.graph;
     for (size_t i = 0; i < g->input_count; i++) {
@@ -72,7 +72,7 @@ static orion_status run_node(evaluator *e, const orion_ir_node *n) {
     e->eval.node = n;
     TRY(ir_op_get(n->op)->info.is_model ? ir_eval_model(&e->eval) : ir_eval_core(&e->eval));
     for (uint32_t i = 0; i < n->n_out; i++) {
-        if (e->mode == ORION_IR_EVAL_ROUNDED) round_value(e, n->out + i);
+        if (e->mode != ORION_IR_EVAL_EXACT) round_value(e, n->out + i);
         release_if_done(e, n->out + i);
     }
     for (uint32_t i = 0; i < n->n_in; i++) {

@@ -682,14 +682,16 @@ ORION_API ORION_MUST_CHECK orion_status orion_ir_outline_inline(
 typedef enum orion_ir_eval_mode {
     ORION_IR_EVAL_EXACT =
         0, /**< all arithmetic in f64, nothing rounded to its dtype: for finite differences */
-    ORION_IR_EVAL_ROUNDED = 1 /**< arithmetic in f64, every result rounded once to its dtype */
+    ORION_IR_EVAL_ROUNDED = 1, /**< arithmetic in f64, every result rounded once to its dtype */
+    ORION_IR_EVAL_HALF = 2 /**< the same, but floats of any dtype are rounded to f16: what a device
+                              without another float would give */
 } orion_ir_eval_mode;
 
 /**
  * Evaluate a graph slowly and obviously right: the oracle of everything above.
  * Every element is a double, whatever its dtype; buffers are packed row-major. docs/numerics.md
  * says what each mode does. A value's memory is freed after its last use.
- * @param inputs   one buffer per graph input, in order; ROUNDED rounds a copy to the dtype first
+ * @param inputs   one buffer per graph input, in order; ROUNDED and HALF round a copy first
  * @param outputs  one buffer per graph output, filled; untouched on failure
  * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if an index (gather, scatter_add, slice_update,
  * embedding, cross_entropy, position of attention) is out of range: the diagnostic names op,

@@ -123,6 +123,7 @@ AT(orion_ir_pass_options, dump, 16);
 
 NUMBER(ORION_IR_EVAL_EXACT, 0);
 NUMBER(ORION_IR_EVAL_ROUNDED, 1);
+NUMBER(ORION_IR_EVAL_HALF, 2);
 
 SIZE(orion_ir_outline_options, 16);
 AT(orion_ir_outline_options, size, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The reference interpreter against figures worked out by hand, and its edge cases. */
+#include "graphs.h"
 #include "op-support.h"
 
 #include <math.h>
@@ -277,6 +278,41 @@ static void test_constants(void **state) {
     }
 }
 
+/* Every float is an f16, whatever its dtype: what the same graph in f16 gives. */
+static void test_half(void **state) {
+    (void)state;
+    static const char form[] = "oir 1\n"
+                               "graph @g(%%x: %s[3], %%i: i32[3]) -> (%%y, %%i2) {\n"
+                               "  %%c = const [0.1, 60000, 30] : %s[3]\n"
+                               "  %%a = mul %%x, %%c : %s[3]\n"
+                               "  %%b = exp %%a : %s[3]\n"
+                               "  %%y = add %%b, %%x : %s[3]\n"
+                               "  %%i2 = add %%i, %%i : i32[3]\n"
+                               "}\n";
+    static const char *const dtypes[] = {"f32", "f16"};
+    op_buffers out[ORN_COUNT(dtypes)];
+    for (size_t d = 0; d < ORN_COUNT(dtypes); d++) {
+        const char *t = dtypes[d];
+        char text[512];
+        snprintf(text, sizeof text, form, t, t, t, t, t);
+        orion_ir_graph *g = graph_parse(text);
+        op_buffers in = op_inputs_of(g);
+        memcpy(in.data[0], (double[]){1.0009765625 + 1e-4, -1, 1.5}, 3 * sizeof(double));
+        memcpy(in.data[1], (double[]){1 << 20, -7, 100001}, 3 * sizeof(double));
+        out[d] = op_eval(g, ORION_IR_EVAL_HALF, &in);
+        if (d == 1) {
+            op_buffers same = op_eval(g, ORION_IR_EVAL_ROUNDED, &in);
+            assert_memory_equal(same.data[0], out[d].data[0], 3 * sizeof(double));
+            op_buffers_free(&same);
+        }
+        op_buffers_free(&in);
+        orion_ir_graph_destroy(&g);
+    }
+    assert_memory_equal(out[0].data[0], out[1].data[0], 3 * sizeof(double));
+    assert_true(out[0].data[1][0] == 1 << 21 && out[0].data[1][2] == 200002);
+    for (size_t d = 0; d < ORN_COUNT(dtypes); d++) op_buffers_free(&out[d]);
+}
+
 /* Run-time indices out of range: the operands, and what the message must say. */
 static void test_bad_indices(void **state) {
     (void)state;
@@ -373,9 +409,10 @@ static orion_status eval_oom(oom_case *oom, void *ctx) {
 
 static void test_out_of_memory(void **state) {
     (void)state;
-    orion_ir_eval_mode modes[] = {ORION_IR_EVAL_EXACT, ORION_IR_EVAL_ROUNDED};
+    orion_ir_eval_mode modes[] = {ORION_IR_EVAL_EXACT, ORION_IR_EVAL_ROUNDED, ORION_IR_EVAL_HALF};
     oom_loop("orion_ir_eval", eval_oom, &modes[0]);
     oom_loop("orion_ir_eval, rounded", eval_oom, &modes[1]);
+    oom_loop("orion_ir_eval, half", eval_oom, &modes[2]);
 }
 
 int main(void) {
@@ -384,6 +421,7 @@ int main(void) {
         cmocka_unit_test(test_rounded),
         cmocka_unit_test(test_every_op_has_an_example),
         cmocka_unit_test(test_constants),
+        cmocka_unit_test(test_half),
         cmocka_unit_test(test_bad_indices),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_out_of_memory),

@@ -111,6 +111,10 @@ static void print_output(const orion_ir_graph *g, size_t i, const double *data) 
     printf("\n");
 }
 
+static orion_ir_eval_mode mode_of(const opt_command *c) {
+    return c->exact ? ORION_IR_EVAL_EXACT : c->half ? ORION_IR_EVAL_HALF : ORION_IR_EVAL_ROUNDED;
+}
+
 orion_status opt_eval(const opt_command *c, const orion_ir_graph *g, orion_diag *diag) {
     size_t n_in = orion_ir_graph_input_count(g), n_out = orion_ir_graph_output_count(g);
     double **data = calloc(n_in + n_out, sizeof *data);
@@ -125,8 +129,7 @@ orion_status opt_eval(const opt_command *c, const orion_ir_graph *g, orion_diag 
         status = ORION_ERROR_INVALID_ARGUMENT;
     }
     if (status == ORION_OK) {
-        status = orion_ir_eval(g, c->exact ? ORION_IR_EVAL_EXACT : ORION_IR_EVAL_ROUNDED,
-                               (const double *const *)data, data + n_in, diag);
+        status = orion_ir_eval(g, mode_of(c), (const double *const *)data, data + n_in, diag);
     }
     for (size_t i = 0; i < n_out && status == ORION_OK; i++) print_output(g, i, data[n_in + i]);
     for (size_t i = 0; data != NULL && i < n_in + n_out; i++) free(data[i]);

@@ -32,6 +32,7 @@ static const char usage[] =
     "elements\n"
     "    --exact           compute in f64 and round nothing; else results are rounded to their "
     "dtype\n"
+    "    --half            round floats of every dtype to f16\n"
     "\n"
     "Without a graph:\n"
     "  --passes            list passes and pipelines\n"
@@ -88,10 +89,11 @@ static int parse_value(opt_command *c, const char *arg) {
 }
 
 static int parse_flag(opt_command *c, const char *arg) {
-    return sets(arg, "--exact", &c->exact) || sets(arg, "--verify", &c->verify) ||
-           sets(arg, "--stats", &c->stats) || sets(arg, "--dot", &c->dot) ||
-           sets(arg, "--passes", &c->list) || sets(arg, "--print-pipeline", &c->pipeline) ||
-           sets(arg, "--help", &c->help) || sets_option(arg, "--verify-each", &c->verify_each) ||
+    return sets(arg, "--exact", &c->exact) || sets(arg, "--half", &c->half) ||
+           sets(arg, "--verify", &c->verify) || sets(arg, "--stats", &c->stats) ||
+           sets(arg, "--dot", &c->dot) || sets(arg, "--passes", &c->list) ||
+           sets(arg, "--print-pipeline", &c->pipeline) || sets(arg, "--help", &c->help) ||
+           sets_option(arg, "--verify-each", &c->verify_each) ||
            sets_option(arg, "--stress", &c->stress) || sets_option(arg, "--dump", &c->dump);
 }
 
@@ -111,7 +113,10 @@ static int is_number(const char *text, int whole) {
 static int is_consistent(const opt_command *c) {
     if (c->verify + c->stats + c->dot + c->eval + (c->dump != 0) > 1) return 0;
     if (c->grad == NULL && (c->by != NULL || c->seed != NULL)) return 0;
-    if (!c->eval && (c->random != NULL || c->given_count != 0 || c->exact)) return 0;
+    if (!c->eval && (c->random != NULL || c->given_count != 0 || c->exact || c->half)) {
+        return 0;
+    }
+    if (c->exact && c->half) return 0;
     if (c->pipeline && c->passes == NULL) return 0;
     if (c->fill != NULL && (c->random != NULL || !is_number(c->fill, 0))) return 0;
     return c->random == NULL || is_number(c->random, 1);

@@ -16,7 +16,7 @@ typedef struct opt_command {
     const char *fill, *random;    /* a number for all elements; a seed */
     const char **given;           /* NAME=NUMBERS, `given_count` of them */
     size_t given_count;
-    int exact, verify, eval, stats, dot, list, pipeline, help;
+    int exact, half, verify, eval, stats, dot, list, pipeline, help;
     uint32_t verify_each, stress, dump;
 } opt_command;
 

@@ -108,6 +108,7 @@ def test_modes():
     args = ("--eval", "--input=w=1,0.0001", "--input=x=1,1")
     prints("y = 1\n", *args, text=half)
     prints("y = 1.0001\n", "--exact", *args, text=half)
+    prints("y = 1\n", "--half", *args)
 
 
 def test_stats():
@@ -139,7 +140,7 @@ def test_usage():
     for args in (["--nope"], ["a.oir", "b.oir"], ["--eval=abc"], ["--random=1"], ["--exact"],
                  ["--by=x"], ["--seed=s"], ["--input=x=1"], ["--eval", "--input=x"],
                  ["--eval", "--random=x"], ["--eval=1", "--random=1"], ["--stats", "--dot"],
-                 ["--print-pipeline"], ["--verify=1"]):
+                 ["--print-pipeline"], ["--verify=1"], ["--half"], ["--eval", "--half", "--exact"]):
         fails(2, "usage:", *args)
 
 
