@@ -140,7 +140,8 @@ def test_usage():
     for args in (["--nope"], ["a.oir", "b.oir"], ["--eval=abc"], ["--random=1"], ["--exact"],
                  ["--by=x"], ["--seed=s"], ["--input=x=1"], ["--eval", "--input=x"],
                  ["--eval", "--random=x"], ["--eval=1", "--random=1"], ["--stats", "--dot"],
-                 ["--print-pipeline"], ["--verify=1"], ["--half"], ["--eval", "--half", "--exact"]):
+                 ["--print-pipeline"], ["--verify=1"], ["--half"],
+                 ["--eval", "--half", "--exact"]):
         fails(2, "usage:", *args)
 
 
