@@ -423,6 +423,30 @@ static orion_status raise_function(mil_raiser *r, orion_ir_graph **out_graph) {
     return orion_ir_builder_finish(&r->b, r->diag, out_graph);
 }
 
+/* Say which functions there are instead. */
+static orion_status no_function(const orion_mil_program *program, const char *name,
+                                const orion_allocator *allocator, orion_diag *diag) {
+    enum { LISTED = 8 };
+    orion_allocator a = orn_allocator(allocator);
+    size_t count = orion_mil_program_function_count(program);
+    orn_text text;
+    orn_text_init(&text, &a);
+    for (size_t i = 0; i < count && i < LISTED; i++) {
+        orn_text_printf(&text, "%s'%s'", i == 0 ? "" : ", ",
+                        orion_mil_function_name(orion_mil_program_function(program, i)));
+    }
+    if (count > LISTED) orn_text_printf(&text, " and %zu more", count - LISTED);
+    orion_status status = orn_text_status(&text);
+    if (status == ORION_OK) {
+        orn_diag(diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_FUNCTION, program->source, 0, 0,
+                 name, "the program has no function '%s'; it has %s", name,
+                 count == 0 ? "none" : text.data);
+        status = ORION_ERROR_NOT_FOUND;
+    }
+    orn_text_free(&text);
+    return status;
+}
+
 orion_status orion_mil_raise(const orion_mil_program *program, const orion_mil_weights *weights,
                              const char *function, const orion_mil_raise_options *options,
                              const orion_allocator *allocator, orion_diag *diag,
@@ -432,11 +456,7 @@ orion_status orion_mil_raise(const orion_mil_program *program, const orion_mil_w
     TRY(orn_check_size(options, &o, sizeof o));
     const char *name = function == NULL ? "main" : function;
     const orion_mil_function *f = orion_mil_program_find(program, name);
-    if (f == NULL) {
-        orn_diag(diag, ORION_SEVERITY_ERROR, ORION_MESSAGE_MIL_FUNCTION, program->source, 0, 0,
-                 name, "the program has no function '%s'", name);
-        return ORION_ERROR_NOT_FOUND;
-    }
+    if (f == NULL) return no_function(program, name, allocator, diag);
     mil_raiser r = {.program = program,
                     .function = f,
                     .weights = weights,

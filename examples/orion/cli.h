@@ -248,6 +248,8 @@ int mil_file_open(mil_file *f, const char *path);
  * of their names is left out. One that is not there is `missing`. */
 orion_status mil_file_weights(mil_file *f, const char *folder);
 void mil_file_close(mil_file *f);
+/* The function that `wanted` names; NULL is main, or the only one. The result may be NULL too. */
+const char *mil_file_function(const mil_file *f, const char *wanted);
 /* A target by name or chip, or from a file: a name with a / or that ends in .yaml. */
 orion_status mil_target_open(const char *name, orion_diag *diag, orion_mil_target **target);
 /* Folder of a path: "." if it names none. free() it; NULL if memory is out. */

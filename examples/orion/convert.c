@@ -7,11 +7,11 @@
 static const command convert_command = {
     .name = "convert",
     .summary = "change the spelling of MIL, or between MIL and .oir",
-    .usage = "orion convert IN OUT [--dialect ios16|ios18] [--weights DIR] [--lenient] "
-             "[--json]",
+    .usage = "orion convert IN OUT [--dialect ios16|ios18] [--weights DIR]\n"
+             "                      [--function NAME] [--lenient] [--json]",
     .details = "IN and OUT end in .mil or .oir. MIL to MIL prints the program anew, in the "
                "spelling asked\n"
-               "for. To .oir, the function main becomes a graph, with its constants. From .oir, "
+               "for. To .oir, a function becomes a graph, with its constants. From .oir, "
                "constants of\n"
                "more than 64 elements go to weights/weight.bin beside OUT.",
     .examples = "  orion convert model.mil old.mil --dialect ios16\n"
@@ -20,7 +20,7 @@ static const command convert_command = {
 };
 
 typedef struct conversion {
-    const char *in, *out, *folder;
+    const char *in, *out, *folder, *function;
     uint32_t dialect, lenient;
 } conversion;
 
@@ -36,8 +36,8 @@ static int raise_program(const conversion *c, mil_file *f) {
     int code = report(f->diag, mil_file_weights(f, c->folder), c->in);
     if (code != EXIT_DONE) return code;
     const orion_mil_raise_options options = {.size = sizeof options, .lenient = c->lenient};
-    orion_status status =
-        orion_mil_raise(f->program, f->weights, NULL, &options, NULL, f->diag, &graph);
+    orion_status status = orion_mil_raise(f->program, f->weights, mil_file_function(f, c->function),
+                                          &options, NULL, f->diag, &graph);
     code = report(f->diag, status, c->in);
     if (code == EXIT_DONE) code = graph_write(graph, c->out);
     orion_ir_graph_destroy(&graph);
@@ -71,7 +71,7 @@ static int from_oir(const conversion *c) {
 }
 
 int cmd_convert(int argc, char **argv) {
-    conversion c = {NULL, NULL, NULL, ORION_MIL_AS_IS, 0};
+    conversion c = {.dialect = ORION_MIL_AS_IS};
     const char *dialect = "";
     bool json = false, lenient = false;
     option_list list = {.command = &convert_command};
@@ -80,6 +80,8 @@ int cmd_convert(int argc, char **argv) {
     option_text(&list, "dialect", "NAME", "ios16 (verbose) or ios18 (terse) [as it is; ios18]",
                 &dialect);
     option_text(&list, "weights", "DIR", "where IN's weight files are [where IN is]", &c.folder);
+    option_text(&list, "function", "NAME", "to .oir: which of several [main, or the only one]",
+                &c.function);
     option_flag(&list, "lenient", "read malformed weight files, with warnings", &lenient);
     option_flag(&list, "json", "print one JSON object", &json);
 

@@ -194,8 +194,8 @@ static orion_status predict(const mil_file *f, const orion_mil_target *target,
     orion_ir_graph *graph = NULL;
     orion_mil_work work = {.size = sizeof work};
     const orion_mil_raise_options options = {.size = sizeof options, .lenient = 1};
-    orion_status status =
-        orion_mil_raise(f->program, f->weights, NULL, &options, NULL, NULL, &graph);
+    orion_status status = orion_mil_raise(f->program, f->weights, mil_file_function(f, NULL),
+                                          &options, NULL, NULL, &graph);
     if (status == ORION_OK) status = orion_mil_measure(graph, &work);
     if (status == ORION_OK) status = orion_mil_predict(target, &work, 1, cost);
     orion_ir_graph_destroy(&graph);

@@ -141,6 +141,15 @@ orion_status mil_target_open(const char *name, orion_diag *diag, orion_mil_targe
                    : orion_mil_target_find(name, NULL, diag, target);
 }
 
+/* ---- functions ---- */
+
+const char *mil_file_function(const mil_file *f, const char *wanted) {
+    if (wanted != NULL || orion_mil_program_find(f->program, "main") != NULL ||
+        orion_mil_program_function_count(f->program) != 1)
+        return wanted;
+    return orion_mil_function_name(orion_mil_program_function(f->program, 0));
+}
+
 /* ---- reports ---- */
 
 void record_halves(record *r, const orion_mil_half_report *half) {

@@ -317,7 +317,7 @@ static int open_program(run *r, const char *path) {
                                      .length = orion_blob_size(r->file.text),
                                      .name = path,
                                      .weights = r->file.weights,
-                                     .function = r->function};
+                                     .function = mil_file_function(&r->file, r->function)};
     return report(diag, orion_ane_program_compile(r->device, &source, diag, &r->program), path);
 }
 
@@ -381,7 +381,7 @@ int cmd_run(int argc, char **argv) {
     option_text(&list, "output", "DIR", "write every output to DIR/NAME.npy", &r.output);
     option_text(&list, "weights", "DIR", "where the weight files are [where FILE.mil is]",
                 &r.folder);
-    option_text(&list, "function", "NAME", "of several [main]", &r.function);
+    option_text(&list, "function", "NAME", "of several [main, or the only one]", &r.function);
     option_text(&list, "device", "NAME", "where to compute [auto]", &r.device_name);
     option_count(&list, "threads", "processor threads; never change a result [1]", &r.threads, 1,
                  256);

@@ -8,7 +8,7 @@ import math
 import random
 import struct
 
-from harness import SOURCE, case, good, main, orion
+from harness import SOURCE, case, good, main, orion, refused
 
 PROGRAMS = SOURCE / "tests/cli/programs"
 
@@ -180,6 +180,15 @@ def functions_of_a_converter(folder):
     same_through_a_graph(path, "y", *args)
     good("run", path, *args, "--input", f"cache={folder}/c.npy", "--function", "adapter_1",
          "--output", folder)
+    refused(1, "run", path, *args, "--function", "adapter_2", lines=None,
+            mentions="no function 'adapter_2'; it has 'adapter_1', 'main'")
+    good("convert", path, folder / "a.oir", "--function", "adapter_1")
+    assert "@adapter_1(" in (folder / "a.oir").read_text()
+    path.write_text(path.read_text().replace("func main", "func procedure000"))
+    refused(1, "run", path, *args, mentions="'procedure000'", lines=None)
+    only = path.read_text()
+    path.write_text(only[:only.index("    func adapter_1")] + only[only.index("    func proc"):])
+    good("run", path, *args)
     wanted = [c + v * (2, 1, 0.5, -1)[i % 4] for i, (c, v) in enumerate(zip(cache, x))]
     near(elements(folder / "sum.npy", "e"), wanted, 2e-3)
     near(elements(folder / "cache_next.npy", "e"), wanted, 2e-3)

@@ -278,7 +278,8 @@ static void test_other_functions(void **state) {
     assert_int_equal(orion_mil_raise(p, NULL, NULL, NULL, NULL, diag, &graph),
                      ORION_ERROR_NOT_FOUND);
     assert_null(graph);
-    assert_diag(diag, ORION_MESSAGE_MIL_FUNCTION, "the program has no function 'main'");
+    assert_diag(diag, ORION_MESSAGE_MIL_FUNCTION,
+                "the program has no function 'main'; it has 'a', 'b.c'");
     struct {
         orion_mil_raise_options known;
         uint64_t more;
