@@ -214,12 +214,12 @@ static orion_ir_value decompose_rope(orion_ir_builder *b, const orion_ir_node *n
 
 /* ---- attention ---- */
 
-/* bool [T, S]: row t sees key s. No value if it sees all. */
-static orion_ir_value attention_mask(orion_ir_builder *b, const orion_ir_node *attention) {
+/* bool [T, S]: row t sees key s, as position or causal says. No value if it sees all. */
+static orion_ir_value visible_keys(orion_ir_builder *b, const orion_ir_node *attention) {
     int64_t t = ir_type_of(b, ir_operand(attention, 0)).dims[2];
     int64_t s = ir_type_of(b, ir_operand(attention, 1)).dims[2];
     orion_ir_value last; /* key that a row sees */
-    if (attention->n_in == 4) {
+    if (attention->n_in == 4 && ir_type_of(b, ir_operand(attention, 3)).rank == 1) {
         last = ir_operand(attention, 3);
     } else if (attr_bool(attention, IR_ATTR(attention, causal))) {
         last = ir_iota(b, t);
@@ -229,6 +229,27 @@ static orion_ir_value attention_mask(orion_ir_builder *b, const orion_ir_node *a
     }
     orion_ir_value key = ir_iota(b, s);
     return orion_ir_less_equal(b, key, IR_RESHAPE(b, last, t, 1));
+}
+
+/* The scores as [B, G, (R,) T, S], with what rows do not see at the lowest number, and with a mask
+ * that is added. */
+static orion_ir_value mask_scores(orion_ir_builder *b, const orion_ir_node *n, orion_ir_value score,
+                                  int64_t groups, int64_t r) {
+    orion_ir_value visible = visible_keys(b, n);
+    orion_ir_type type = ir_type_of(b, score); /* [B, G, R*T, S] */
+    int64_t t = type.dims[2] / r;
+    if (r != 1) score = IR_RESHAPE(b, score, type.dims[0], groups, r, t, type.dims[3]);
+    orion_ir_value low = ir_number(b, score, lowest(ir_dtype_of(b, score)));
+    if (n->n_in == 4 && ir_type_of(b, ir_operand(n, 3)).rank == 4) {
+        orion_ir_value mask = ir_operand(n, 3);
+        const int64_t *m = ir_val(b->graph, mask.id)->type.dims;
+        bool shared = m[1] == 1;
+        if (r != 1)
+            mask = IR_RESHAPE(b, mask, m[0], shared ? 1 : groups, shared ? 1 : r, m[2], m[3]);
+        score = ir_dtype_of(b, mask) == ORION_IR_BOOL ? orion_ir_select(b, mask, score, low)
+                                                      : orion_ir_add(b, score, mask);
+    }
+    return visible.id == 0 ? score : orion_ir_select(b, visible, score, low);
 }
 
 /*
@@ -248,11 +269,8 @@ orion_ir_value ir_expand_attention(orion_ir_builder *b, const orion_ir_node *n,
     q = ir_scale(b, q, scale == 0 ? 1 / sqrt((double)d) : scale);
     q = IR_RESHAPE(b, q, batch, groups, r * t, d);
     orion_ir_value score = orion_ir_matmul(b, q, k, 0, 1);
-    orion_ir_value mask = attention_mask(b, n);
-    if (mask.id != 0) {
-        if (r != 1) score = IR_RESHAPE(b, score, batch, groups, r, t, s);
-        score = orion_ir_select(b, mask, score, ir_number(b, score, lowest(ir_dtype_of(b, q))));
-    }
+    if (n->n_in == 4 || attr_bool(n, IR_ATTR(attention, causal)))
+        score = mask_scores(b, n, score, groups, r);
     orion_ir_value p = whole_softmax ? orion_ir_softmax(b, score, -1) : softmax(b, score, -1);
     p = IR_RESHAPE(b, p, batch, groups, r * t, s);
     return ir_reshape_to(b, orion_ir_matmul(b, p, v, 0, 0), out.dims, out.rank);

@@ -236,7 +236,7 @@ static attention attention_of(const ir_eval *e) {
 /* How many of the keys row t sees. */
 static orion_status visible_keys(const ir_eval *e, const attention *s, int64_t t, int64_t *out) {
     int64_t last = s->keys - 1;
-    if (e->node->n_in == 4) {
+    if (e->node->n_in == 4 && ir_eval_in_type(e, 3)->rank == 1) {
         TRY(ir_eval_index(e, 3, t, 0, INT32_MAX + (int64_t)1, &last));
     } else if (attr_bool(e, IR_ATTR(attention, causal))) {
         last = t + s->keys - s->rows;
@@ -245,14 +245,47 @@ static orion_status visible_keys(const ir_eval *e, const attention *s, int64_t t
     return ORION_OK;
 }
 
+/* A row of a mask: its first element, and how far the next one is. */
+typedef struct mask_row {
+    const double *at; /* NULL: there is none */
+    int64_t step;
+    bool hides; /* 0 hides a key; else the mask is added */
+} mask_row;
+
+static mask_row row_of_mask(const ir_eval *e, const attention *s, int64_t head, int64_t t) {
+    if (e->node->n_in != 4 || ir_eval_in_type(e, 3)->rank != 4) return (mask_row){NULL, 0, false};
+    const orion_ir_type *type = ir_eval_in_type(e, 3);
+    const int64_t index[] = {head / s->heads, head % s->heads, t};
+    int64_t at = 0;
+    for (uint32_t d = 0; d < 3; d++) at = at * type->dims[d] + (type->dims[d] == 1 ? 0 : index[d]);
+    return (mask_row){.at = ir_eval_in(e, 3) + at * type->dims[3],
+                      .step = type->dims[3] != 1,
+                      .hides = type->dtype == ORION_IR_BOOL};
+}
+
+/* Scores of keys that are hidden: finite, so that a row which sees none weighs all alike. */
+static const double hidden = -1e300;
+
+/* With a mask, keys that a row does not see are hidden ones, too. */
+static void apply_mask(const mask_row *m, int64_t keys, int64_t seen, double *p) {
+    for (int64_t i = 0; i < keys; i++) {
+        double v = m->at[i * m->step];
+        if (!m->hides) p[i] += v;
+        if (i >= seen || (m->hides && v == 0)) p[i] = hidden;
+    }
+}
+
 /* One row of one head: weights over the `seen` first keys into p, their mean of v into y. */
 static void attend(const attention *s, const double *q, const double *k, const double *v,
-                   int64_t seen, double *p, double *y) {
-    for (int64_t i = 0; i < seen; i++) {
+                   const mask_row *mask, int64_t seen, double *p, double *y) {
+    int64_t keys = mask->at == NULL ? seen : s->keys;
+    for (int64_t i = 0; i < keys; i++) {
         p[i] = 0;
         for (int64_t j = 0; j < s->d; j++) p[i] += q[j] * k[i * s->d + j];
         p[i] *= s->scale;
     }
+    if (mask->at != NULL) apply_mask(mask, keys, seen, p);
+    seen = keys;
     softmax(p, p, seen, 1);
     for (int64_t j = 0; j < s->v_d; j++) {
         y[j] = 0;
@@ -270,7 +303,8 @@ static orion_status attend_all(ir_eval *e, const attention *s, double *p) {
         for (int64_t t = 0; t < s->rows; t++, q += s->d, y += s->v_d) {
             int64_t seen;
             TRY(visible_keys(e, s, t, &seen));
-            attend(s, q, k, v, seen, p, y);
+            mask_row mask = row_of_mask(e, s, head, t);
+            attend(s, q, k, v, &mask, seen, p, y);
         }
     }
     return ORION_OK;

@@ -195,7 +195,7 @@ ir_grad_rule ir_grad_model(uint32_t op) {
     case ORION_IR_OP_rms_norm: return (ir_grad_rule){.operands = 3, .general = grad_rms_norm};
     case ORION_IR_OP_layer_norm: return (ir_grad_rule){.operands = 7, .general = grad_layer_norm};
     case ORION_IR_OP_rope: return (ir_grad_rule){.operands = 1, .general = grad_rope};
-    case ORION_IR_OP_attention: return (ir_grad_rule){.operands = 7, .expand = expand_attention};
+    case ORION_IR_OP_attention: return (ir_grad_rule){.operands = 15, .expand = expand_attention};
     case ORION_IR_OP_cross_entropy:
         return (ir_grad_rule){.operands = 1, .general = grad_cross_entropy};
     case ORION_IR_OP_max_pool:

@@ -79,6 +79,20 @@ orion_status ir_infer_rope(ir_infer_context *c) {
     return ORION_OK;
 }
 
+/* Operand 3 broadcasts to the scores [B, H, T, S]. */
+static orion_status attention_mask(ir_infer_context *c) {
+    const orion_ir_type *q = &c->in[0], *mask = &c->in[3];
+    const int64_t scores[] = {q->dims[0], q->dims[1], q->dims[2], c->in[1].dims[2]};
+    if (mask->dtype != ORION_IR_BOOL && mask->dtype != q->dtype)
+        return TYPE_ERROR(c, "operand 3, a mask, must be bool or of q's dtype");
+    for (uint32_t d = 0; d < 4; d++) {
+        if (mask->dims[d] == 1 || mask->dims[d] == scores[d]) continue;
+        return TYPE_ERROR(c, "dim %u of operand 3, a mask, must be 1 or %lld", d,
+                          (long long)scores[d]);
+    }
+    return ORION_OK;
+}
+
 orion_status ir_infer_attention(ir_infer_context *c) {
     const orion_ir_type *q = &c->in[0], *k = &c->in[1], *v = &c->in[2];
     bool causal = c->attrs[IR_ATTR(attention, causal)].i != 0;
@@ -96,7 +110,9 @@ orion_status ir_infer_attention(ir_infer_context *c) {
         return TYPE_ERROR(c, "%lld query heads do not divide into %lld key heads",
                           (long long)q->dims[1], (long long)k->dims[1]);
     }
-    if (c->n_in == 4) {
+    if (c->n_in == 4 && c->in[3].rank == 4) {
+        TRY(attention_mask(c));
+    } else if (c->n_in == 4) {
         TRY(ir_need_dtype(c, 3, ORION_IR_I32));
         TRY(ir_need_vector(c, 3, q->dims[2], "one position per row of q"));
         if (causal) return ATTR_ERROR(c, "causal and a position operand exclude each other");

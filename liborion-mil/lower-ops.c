@@ -95,14 +95,17 @@ static orion_status fixed_value(mil_lowering *l, const orion_ir_node *node, cons
     }
 }
 
-/* All arguments that the table gives for the node's op. */
-static orion_status add_rows(mil_lowering *l, const orion_ir_node *node) {
+/* All arguments that the table gives for the node's op, but for the operand `left_out` (NULL:
+ * none).
+ */
+static orion_status add_rows(mil_lowering *l, const orion_ir_node *node, const char *left_out) {
     size_t count, input = 0, inputs = orion_ir_node_input_count(node);
     const mil_row *rows = mil_rows(orion_ir_node_op(node), &count);
     for (size_t i = 0; i < count; i++) {
         const mil_row *row = &rows[i];
         orion_mil_value value;
         if (row->role == MIL_ROLE_IN) {
+            if (left_out != NULL && strcmp(row->name, left_out) == 0) continue;
             if (row->need == MIL_NEED_MANY) {
                 TRY(add_many(l, node, input, row->name));
             } else if (input < inputs) {
@@ -155,7 +158,7 @@ static orion_status emit_op(mil_lowering *l, const orion_ir_node *node, const ch
 
 static orion_status lower_generic(mil_lowering *l, const orion_ir_node *node, const char *op,
                                   const char *hint) {
-    TRY(add_rows(l, node));
+    TRY(add_rows(l, node, NULL));
     return emit_op(l, node, op, hint);
 }
 
@@ -217,15 +220,20 @@ static orion_status lower_quantize(mil_lowering *l, const orion_ir_node *node, c
 }
 
 /* MIL's own attention, which ios18 brought, where it means the same: as many key heads as query
- * heads, scale 1/sqrt(D), nothing masked. */
+ * heads, scale 1/sqrt(D), nothing masked but by a mask. */
 static orion_status lower_attention(mil_lowering *l, const orion_ir_node *node, const char *op,
                                     const char *hint) {
-    static const char *const arguments[] = {"query", "key", "value"};
+    static const char *const arguments[] = {"query", "key", "value", "attn_mask"};
     orion_ir_type q = operand_type(l, node, 0), k = operand_type(l, node, 1);
-    bool plain = l->terse && orion_ir_node_input_count(node) == 3 && q.dims[1] == k.dims[1] &&
+    size_t count = orion_ir_node_input_count(node);
+    bool masked = count == 4 && operand_type(l, node, 3).rank == 4;
+    bool plain = l->terse && (count == 3 || masked) && q.dims[1] == k.dims[1] &&
                  orion_ir_node_float(node, "scale") == 0 && orion_ir_node_int(node, "causal") == 0;
-    if (!plain) return lower_generic(l, node, op, hint);
-    for (size_t i = 0; i < ORN_COUNT(arguments); i++) TRY(add_operand(l, node, i, arguments[i]));
+    if (!plain) {
+        TRY(add_rows(l, node, masked ? "position" : NULL));
+        return emit_op(l, node, op, hint);
+    }
+    for (size_t i = 0; i < count; i++) TRY(add_operand(l, node, i, arguments[i]));
     return emit_op(l, node, "scaled_dot_product_attention", hint);
 }
 

@@ -215,7 +215,7 @@ orion_status mil_raise_split(mil_raiser *r, statement *s, orion_ir_value *out) {
 /* softmax(q.k / sqrt(D) + mask).v, where a bool mask hides the keys at which it is false. */
 orion_status mil_raise_sdpa(mil_raiser *r, statement *s, orion_ir_value *out) {
     static const char *const names[] = {"query", "key", "value", "attn_mask", NULL};
-    orion_ir_value in[3], mask;
+    orion_ir_value in[4], mask;
     TRY(mil_only(r, s, names));
     for (size_t i = 0; i < 3; i++) TRY(mil_operand(r, s, names[i], false, &in[i]));
     TRY(mil_operand(r, s, "attn_mask", true, &mask));
@@ -225,8 +225,9 @@ orion_status mil_raise_sdpa(mil_raiser *r, statement *s, orion_ir_value *out) {
         return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE,
                           "the dims of query and key before their last two must be equal");
     }
-    if (q.rank == 4 && mask.id == 0) {
-        *out = orion_ir_build(r->b, ORION_IR_OP_attention, in, 3, NULL, 0);
+    if (q.rank == 4 && (mask.id == 0 || mil_raised_type(r, mask).rank == 4)) {
+        in[3] = mask;
+        *out = orion_ir_build(r->b, ORION_IR_OP_attention, in, mask.id == 0 ? 3 : 4, NULL, 0);
         return ORION_OK;
     }
     if (q.rank < 3)

@@ -112,6 +112,8 @@ orion_status cpu_lower_attention(cpu_planner *p, cpu_node *n) {
     cpu_view q, k, v, y, position = {0};
     uint32_t order[CPU_RANK_MAX];
     bool placed = n->input_count == 4;
+    if (placed && cpu_val(p, cpu_input(p, n, 3))->type.rank == 4) /* a mask: there is no kernel */
+        return cpu_lower_reference(p, n);
     TRY(need_rows(p, cpu_input(p, n, 0), &q));
     TRY(need_rows(p, cpu_input(p, n, 1), &k));
     TRY(need_rows(p, cpu_input(p, n, 2), &v));

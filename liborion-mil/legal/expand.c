@@ -206,7 +206,9 @@ static orion_status visit(mil_rewrite *r, const orion_ir_node *n) {
     if (stays || op == ORION_IR_OP_embedding || op == ORION_IR_OP_cross_entropy || has_failed(r, n))
         return mil_keep(r, n);
     if (op == ORION_IR_OP_rope) return expand_rope(r, n);
-    if (op == ORION_IR_OP_attention) return expand_attention(r, n);
+    bool masked = op == ORION_IR_OP_attention && orion_ir_node_input_count(n) == 4 &&
+                  mil_type_of(r->b, mil_mapped(r, n, 3)).rank == 4;
+    if (op == ORION_IR_OP_attention && !masked) return expand_attention(r, n);
     return op == ORION_IR_OP_gelu ? decompose(r, n, "tanh_approximation", 1)
                                   : decompose(r, n, NULL, 0);
 }

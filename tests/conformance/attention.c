@@ -14,6 +14,9 @@ static const op_case cases[] = {
     {"attention", "f32[1,6,3,5]; f32[1,2,7,5]; f32[1,2,7,9]; i32[3] 2 3 4", "scale=0.25"},
     {"attention", "f32[1,1,70,4]; f32[1,1,70,4]; f32[1,1,70,4]", "causal=1"},
     {"attention", "f32[1,2,3,1]; f32[1,2,3,1]; f32[1,2,3,1]; i32[3] 0 1 2", ""},
+    {"attention", "f32[2,4,5,8]; f32[2,2,6,8]; f32[2,2,6,8]; f32[2,4,5,6]", ""},
+    {"attention", "f32[1,4,2,8]; f32[1,2,3,8]; f32[1,2,3,8]; bool[1,1,2,3] 1 0 1 1 1 0",
+     "causal=1"},
 };
 
 const conformance_family family_attention = {

@@ -566,9 +566,15 @@ static orion_ir_value make_attention(maker *m) {
     orion_ir_value in[4] = {value_of(m, orion_ir_type_make(dtype, 4, q)),
                             value_of(m, orion_ir_type_make(dtype, 4, k)),
                             value_of(m, orion_ir_type_make(dtype, 4, v))};
-    if (n == 4) in[3] = fresh_indices(m, 1, &t, s);
+    bool masked = n == 4 && coin(m);
+    int64_t mask[] = {1, coin(m) ? h : 1, coin(m) ? t : 1, coin(m) ? s : 1};
+    if (masked) {
+        in[3] = value_of(m, orion_ir_type_make(coin(m) ? dtype : ORION_IR_BOOL, 4, mask));
+    } else if (n == 4) {
+        in[3] = fresh_indices(m, 1, &t, s);
+    }
     orion_ir_attr attrs[] = {orion_ir_attr_float("scale", coin(m) ? 0 : 0.5),
-                             orion_ir_attr_int("causal", n == 3 && coin(m))};
+                             orion_ir_attr_int("causal", (n == 3 || masked) && coin(m))};
     return emit(m, in, n, attrs, 2);
 }
 

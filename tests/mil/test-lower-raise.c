@@ -151,6 +151,12 @@ static const char *const cases[] = {
           "  %c = attention %q, %k, %v {causal=true} : f32[1,4,2,5]\n"
           "  %d = attention %q, %kk, %vv : f32[1,4,2,5]\n" /* MIL's own, on ios18 */
           "  %e = attention %q, %kk, %vv {causal=true} : f32[1,4,2,5]\n"),
+    GRAPH(
+        "%q: f32[1,4,2,6], %k: f32[1,4,3,6], %v: f32[1,4,3,5], %m: bool[1,1,2,3], %a: f32[1,4,1,3]",
+        "%x, %y, %z",
+        "  %x = attention %q, %k, %v, %m : f32[1,4,2,5]\n" /* MIL's own, on ios18 */
+        "  %y = attention %q, %k, %v, %a : f32[1,4,2,5]\n"
+        "  %z = attention %q, %k, %v, %m {causal=true} : f32[1,4,2,5]\n"),
     GRAPH("%x: f32[3,4], %t: i32[3]", "%y", "  %y = cross_entropy %x, %t : f32[]\n"),
     GRAPH("%x: f32[3,2,4], %h: f32[2,5], %c: f32[2,5], %w: f32[20,4], %u: f32[20,5], %b: f32[20]",
           "%y, %z, %last",

@@ -56,7 +56,7 @@ RULES = {
     "rms_norm": "x, gamma of one float dtype",
     "layer_norm": "x, gamma, beta of one float dtype",
     "rope": "x float; position i32",
-    "attention": "q, k, v of one float dtype; position i32",
+    "attention": "q, k, v of one float dtype; position i32; mask bool or of that dtype",
     "cross_entropy": "logits float; targets i32",
 }
 # Ops of which a rule asks less.
