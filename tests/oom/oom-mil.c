@@ -417,12 +417,11 @@ typedef orion_status (*plan_fn)(const orion_ir_graph *graph, const orion_mil_tar
                                 const orion_allocator *allocator, orion_diag *diag,
                                 orion_mil_plan **out_plan);
 
-/* A layer for the paper's target, whose ports get one size. */
-static orion_status plan_case(oom_case *oom, plan_fn make) {
+static orion_status plan_case(oom_case *oom, plan_fn make, const char *name) {
     orion_ir_graph *graph = oom_layer(NULL);
     orion_mil_target *target = NULL;
     orion_mil_plan *plan = NULL;
-    oom_prepared(orion_mil_target_find("orion-paper", NULL, NULL, &target));
+    oom_prepared(orion_mil_target_find(name, NULL, NULL, &target));
     oom_arm(oom);
     orion_status status = make(graph, target, NULL, &oom->heap.allocator, NULL, &plan);
     oom_disarm(oom);
@@ -435,12 +434,17 @@ static orion_status plan_case(oom_case *oom, plan_fn make) {
 
 static orion_status on_mil_partition(oom_case *oom, void *ctx) {
     (void)ctx;
-    return plan_case(oom, orion_mil_partition);
+    return plan_case(oom, orion_mil_partition, "orion-paper"); /* ports get one size */
+}
+
+static orion_status partition_for_m1(oom_case *oom, void *ctx) {
+    (void)ctx;
+    return plan_case(oom, orion_mil_partition, "h13"); /* products become convs */
 }
 
 static orion_status on_mil_legalize(oom_case *oom, void *ctx) {
     (void)ctx;
-    return plan_case(oom, orion_mil_legalize);
+    return plan_case(oom, orion_mil_legalize, "h16");
 }
 
 static orion_status on_mil_plan_print(oom_case *oom, void *ctx) {
@@ -506,6 +510,7 @@ static const oom_row rows[] = {
     ROW(mil_place),
     {"orion_mil_place packed", place_packed},
     ROW(mil_partition),
+    {"orion_mil_partition for M1", partition_for_m1},
     ROW(mil_legalize),
     ROW(mil_plan_print),
     ROW(mil_check),
