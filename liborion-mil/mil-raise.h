@@ -39,9 +39,10 @@ typedef struct mil_raiser {
     orn_map missing;      /* weight files reported as missing */
     orion_status refused; /* of the first statement refused; the graph is then not made */
     /* Of the statement being raised: */
-    orion_ir_op op;       /* of its row */
-    orion_ir_value first; /* what result 0 is, if not the first of the node */
-    orion_mil_dtype hint; /* for literals without a type: that of the first computed operand */
+    orion_ir_op op;        /* of its row */
+    orion_ir_value first;  /* what result 0 is, if not the first of the node */
+    orion_ir_value second; /* what result 1 is, if not the second of the node */
+    orion_mil_dtype hint;  /* for literals without a type: that of the first computed operand */
     /* While folding: */
     bool folding;
     uint32_t depth;

@@ -97,7 +97,8 @@ static orion_status graph_of(mil_raiser *r, const mil_raised *x, orion_ir_graph 
     orion_status status = mil_emit(r, x->at, &v);
     if (status == ORION_OK) {
         uint32_t k = result_index(r, x);
-        if (k != 0) v = orion_ir_result(r->b, v, k);
+        bool second = k == 1 && r->second.id != 0;
+        if (k != 0) v = second ? r->second : orion_ir_result(r->b, v, k);
         if (k == 0 && r->first.id != 0) v = r->first;
         orion_ir_output(r->b, "y", v);
         status = orion_ir_builder_finish(&r->b, NULL, out);
@@ -121,6 +122,7 @@ static orion_status fold_alone(mil_raiser *r, mil_raised *x) {
     r->folding = outer.folding;
     r->op = outer.op;
     r->first = outer.first;
+    r->second = outer.second;
     r->hint = outer.hint;
     if (status == ORION_ERROR_NO_MEMORY) return status;
     if (status == ORION_OK) status = evaluate(r, x, graph);

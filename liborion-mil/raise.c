@@ -219,7 +219,7 @@ static orion_mil_dtype operand_dtype(mil_raiser *r, const orion_mil_statement *s
 static orion_status emit(mil_raiser *r, const orion_mil_statement *s, const mil_raise_op *row,
                          orion_ir_value *out) {
     r->op = (orion_ir_op)row->op;
-    r->first = (orion_ir_value){0};
+    r->first = r->second = (orion_ir_value){0};
     r->hint = operand_dtype(r, s);
     return is_alias(s) ? mil_operand(r, s, "x", false, out) : row->raise(r, s, out);
 }
@@ -241,7 +241,8 @@ static orion_status raise_op(mil_raiser *r, const orion_mil_statement *s, const 
     bool multiple = count != 1, any = count == 255;
     bool state = row->raise == mil_raise_read_state || row->raise == mil_raise_write_state;
     bool silent = s->result_count == 0 && row->raise == mil_raise_write_state;
-    if (s->result_count != count && !any && !silent) {
+    bool pair = s->result_count == 2 && row->raise == mil_raise_topk;
+    if (s->result_count != count && !any && !silent && !pair) {
         return mil_refuse(r, s, ORION_MESSAGE_MIL_TYPE, "gives %u result%s, %u are declared",
                           (unsigned)count, count == 1 ? "" : "s", (unsigned)s->result_count);
     }
@@ -250,6 +251,7 @@ static orion_status raise_op(mil_raiser *r, const orion_mil_statement *s, const 
     for (uint32_t k = 0; k < s->result_count; k++) {
         orion_ir_value v = multiple ? orion_ir_result(r->b, out, k) : out;
         if (k == 0 && r->first.id != 0) v = r->first;
+        if (k == 1 && r->second.id != 0) v = r->second;
         TRY(check_result(r, s, k, v));
         results[k].value = v;
         if (!is_alias(s) && !state) TRY(name_value(r, s, k, v));

@@ -293,6 +293,48 @@ static void test_scatters(void **state) {
           1e-7);
 }
 
+/* Values and places of the best, the first of equal ones first. */
+static void test_best(void **state) {
+    bench *b = *state;
+    static const double x[] = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3}; /* two rows of five */
+    static const double best[] = {5, 4, 3, 9, 6, 5}, at[] = {4, 2, 0, 0, 2, 3};
+    static const double least[] = {1, 1, 2, 3}, least_at[] = {1, 3, 1, 4};
+    static const double order[] = {1, 3, 0, 2, 4, 1, 4, 3, 2, 0};
+    memcpy(b->x, x, sizeof x);
+    for (int dtype = 0; dtype < 3; dtype++) {
+        static const char *const names[] = {"fp32", "fp16", "int32"};
+        char text[1024];
+        foreign_case c = {.text = text, .inputs = (const double *const[]){b->x}};
+        snprintf(
+            text, sizeof text,
+            FOREIGN("tensor<%s, [2, 5]> x",
+                    "tensor<%s, [2, 3]> v, tensor<int32, [2, 3]> i = topk(x = x, k = 3, axis = "
+                    "-1, ascending = false, sort = true, return_indices = true);\n",
+                    "v, i"),
+            names[dtype], names[dtype]);
+        c.expected = (const double *const[]){best, at};
+        c.expected_count = 2;
+        foreign_check(&c);
+        snprintf(
+            text, sizeof text,
+            FOREIGN("tensor<%s, [2, 5]> x",
+                    "tensor<%s, [2, 2]> v, tensor<uint16, [2, 2]> i = topk(x = x, k = 2, axis = "
+                    "1, ascending = true, output_indices_dtype = \"uint16\");\n",
+                    "v, i"),
+            names[dtype], names[dtype]);
+        c.expected = (const double *const[]){least, least_at};
+        foreign_check(&c);
+        snprintf(text, sizeof text,
+                 FOREIGN("tensor<%s, [2, 5]> x",
+                         "tensor<int32, [2, 5]> i = argsort(x = x, axis = -1, ascending = true);\n",
+                         "i"),
+                 names[dtype]);
+        c.expected = (const double *const[]){order};
+        c.expected_count = 1;
+        foreign_check(&c);
+    }
+}
+
 /* One line of `from` numbers looked at from place `at`, between the two next to it. */
 static double between(const double *line, int stride, int from, double at) {
     at = fmin(fmax(at, 0), from - 1);
@@ -409,6 +451,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_made_of_shapes, new_bench, free_bench),
         cmocka_unit_test_setup_teardown(test_gathers, new_bench, free_bench),
         cmocka_unit_test_setup_teardown(test_scatters, new_bench, free_bench),
+        cmocka_unit_test_setup_teardown(test_best, new_bench, free_bench),
         cmocka_unit_test_setup_teardown(test_images, new_bench, free_bench),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,9 @@ static void test_refusals(void **state) {
          "mode must be add, not 'update'"},
         {"fp32 y = scatter_along_axis(data = x, indices = i, updates = x);", TYPE,
          "indices must have the shape of the data"},
+        {"fp32 y = topk(x = big, k = 65);", UNSUPPORTED, "at most 64 elements can be taken"},
+        {"fp32 y = topk(x = x, k = 4);", UNSUPPORTED, "not 4 of 3"},
+        {"fp32 y = argsort(x = big);", UNSUPPORTED, "not 70000 of 70000"},
         /* blocks and images */
         {"fp32 y = depth_to_space(x = x, block_size = 2);", TYPE, "x must be [N, C, H, W]"},
         {"fp32 y = pixel_shuffle(x = m, upscale_factor = 3);", TYPE,
