@@ -20,7 +20,6 @@
 
 #include <inttypes.h>
 #include <limits.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,12 +41,19 @@ static void check(orion_status status, const char *what) {
 
 /* ---- equal conditions ---- */
 
-/* What is freed stays with the process. */
+/* What is freed stays with the process, where the C library can be asked for that. */
+#if defined(__GLIBC__)
+#include <malloc.h>
 static void keep_memory(void) {
     if (mallopt(M_MMAP_MAX, 0) == 0 || mallopt(M_TRIM_THRESHOLD, INT_MAX) == 0) {
         fprintf(stderr, "bench-ir: memory goes back to the system after each round\n");
     }
 }
+#else
+static void keep_memory(void) {
+    fprintf(stderr, "bench-ir: memory may go back to the system after each round\n");
+}
+#endif
 
 /* Write more than the caches hold. */
 static void cool_caches(void) {
