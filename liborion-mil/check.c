@@ -11,6 +11,7 @@ static void finding(mil_checker *c, uint32_t level, mil_place at, const char *fm
     static const char *const verdicts[] = {"", "solid", "explained", "doubtful"};
     const orion_mil_rule *rule = c->rule;
     char text[512];
+    if (level != c->level) return;
     vsnprintf(text, sizeof text, fmt, args);
     orn_diag(c->diag, (orion_severity)level, ORION_MESSAGE_MIL_RULE, c->program->source, at.line,
              at.column, rule->id, "%s (rule %s of %s)", text, rule->id, c->target->name);
@@ -157,7 +158,9 @@ orion_status orion_mil_check(const orion_mil_program *program, const orion_mil_w
     size_t violations = 0;
     mil_checker c = {.program = program, .weights = weights, .target = target, .diag = diag};
     TRY(mil_verify(program, false, diag, &violations));
-    check_program(&c);
+    /* A list of diagnostics takes so many and no more: what weighs most comes first. */
+    for (c.level = ORION_SEVERITY_ERROR; c.level <= ORION_SEVERITY_NOTE; c.level++)
+        check_program(&c);
     if (c.status != ORION_OK) return c.status;
     return c.errors + violations == 0 ? ORION_OK : ORION_ERROR_VERIFY;
 }

@@ -18,6 +18,7 @@ typedef struct mil_checker {
     orion_diag *diag;
     const orion_mil_function *function; /* at hand */
     const orion_mil_rule *rule;         /* at hand */
+    uint32_t level; /* orion_severity of the findings that are reported in this round */
     size_t errors;
     orion_status status; /* NO_MEMORY of a check; sticky */
 } mil_checker;

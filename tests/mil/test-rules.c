@@ -121,8 +121,39 @@ static void test_every_rule(void **state) {
     assert_true(broken_count + kept_count >= 60);
 }
 
+/* More notes than a list of diagnostics holds do not hide the error behind them. */
+static void test_errors_come_first(void **state) {
+    (void)state;
+    enum { INPUTS = 300, LINE = 64 };
+    char *text = malloc((INPUTS + 8) * LINE);
+    int n = sprintf(text, "program(1.3)\n{\nfunc main<ios18>(");
+    for (int i = 0; i < INPUTS; i++)
+        n += sprintf(text + n, "%stensor<fp16, [1, 1, 1, 8]> x%d\n", i == 0 ? "" : ", ", i);
+    sprintf(text + n, ") {\ntensor<fp16, [1, 1, 1, 8]> y = neg(x = x0);\n} -> (y);\n}\n");
+    orion_mil_program *program = parse_mil(text);
+    orion_mil_target *target;
+    orion_diag *diag;
+    assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+    assert_ok(orion_mil_target_find("h16", NULL, diag, &target), diag);
+    assert_int_equal(orion_mil_check(program, NULL, target, diag), ORION_ERROR_VERIFY);
+    assert_true(orion_diag_dropped(diag) != 0);
+    bool found = false;
+    for (size_t i = 0; i < orion_diag_count(diag); i++) {
+        const orion_diag_entry *e = orion_diag_get(diag, i);
+        found |= e->severity == ORION_SEVERITY_ERROR && e->line == 3 + INPUTS + 1;
+    }
+    assert_true(found);
+    orion_diag_destroy(&diag);
+    orion_mil_target_destroy(&target);
+    orion_mil_program_destroy(&program);
+    free(text);
+}
+
 int main(int argc, char **argv) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_rule)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_rule),
+        cmocka_unit_test(test_errors_come_first),
+    };
     update = argc > 1 && strcmp(argv[1], "--update") == 0;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
