@@ -605,7 +605,8 @@ typedef struct orion_mil_lower_options {
 /**
  * Lower a graph to a program with one function `main`: its parameters are the graph's inputs and
  * its results the graph's outputs, in order and under their names. Every parameter of an op is
- * materialised as a named const.
+ * materialised as a named const. For a device, lower the programs of a plan (orion_mil_partition),
+ * in the dialect that orion_mil_target_dialect names.
  * @param out_weights  [out] the weight files; empty if all constants are small
  * @return ORION_OK; ORION_ERROR_UNSUPPORTED for an unknown target; ORION_ERROR_INVALID_ARGUMENT for
  * an unknown dialect or an empty weights_path; ORION_ERROR_ABI; ORION_ERROR_NO_MEMORY
