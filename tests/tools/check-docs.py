@@ -6,13 +6,16 @@ usage: check-docs.py SOURCE_ROOT BUILD_DIR
 
 Commands are the lines of code blocks marked `sh`. Each must stand in tests/tools/commands.txt; its
 lines are `command => test name` or `command => by hand: reason`; the test must exist. C blocks with
-a main function must be the text of a file in examples/, which the consumer test builds and runs.
+a main function must be the text of a file in examples/, which the consumer test builds and runs. C
+blocks that begin with `/* PATH */` are pieces of files of the tree: what stands between blank lines
+below such a comment must stand in that file.
 """
 import json
 import pathlib
 import re
 import sys
 
+PATH = re.compile(r"/\* (\S+/\S+) \*/\n")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
 
 
@@ -22,6 +25,19 @@ def commands(block):
         line = re.sub(r"(^|\s)#.*", "", line).strip()
         if line:
             yield re.sub(r"\s+", " ", line)
+
+
+def missing_pieces(root, block):
+    """The first lines of pieces that are not in the files that the block names."""
+    source = None
+    for piece in block.strip("\n").split("\n\n"):
+        path = PATH.match(piece)
+        if path:
+            file = root / path.group(1)
+            source = file.read_text() if file.exists() else ""
+            piece = piece[path.end():]
+        if source is not None and piece not in source:
+            yield piece.split("\n")[0]
 
 
 def verdict(name, lines):
@@ -61,6 +77,9 @@ def main():
             if language == "c" and re.search(r"\bmain\(", block):
                 if not any(block in example for example in examples):
                     snippets.append(f"{name}: a C program that is not in examples/*.c")
+            if language == "c" and PATH.match(block):
+                snippets += [f"{name}: not in the file that is named: {line}"
+                             for line in missing_pieces(root, block)]
         prose = BLOCK.sub("", text)
         for target in re.findall(r"\]\(([^)\s]+)\)", prose):
             if re.match(r"https?:", target):
