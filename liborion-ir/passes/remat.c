@@ -16,12 +16,12 @@
  * from it. So a chain of layers is kept at some points and computed again between them. What is
  * dropped is put in front of its first reader behind the cut, with what it needs, once.
  *
- * The right segment is found by trying: first without products and attention, which cost most to
- * repeat, then with them; each time with segments from small to large, because small ones repeat
- * least. The first that fits the budget wins, else the one with the lowest peak. The new peak may
- * be elsewhere, so this is repeated while the peak falls by at least an eighth of itself and is
- * above the budget: it ends after logarithmically many rounds of a fixed number of tries, each
- * linear in the graph.
+ * The right segment is found by trying: first without products and what consists of them, which
+ * cost most to repeat, then with them; each time with segments from small to large, because small
+ * ones repeat least. The first that fits the budget wins, else the one with the lowest peak. The
+ * new peak may be elsewhere, so this is repeated while the peak falls by at least an eighth of
+ * itself and is above the budget: it ends after logarithmically many rounds of a fixed number of
+ * tries, each linear in the graph.
  */
 #include "ir-internal.h"
 
@@ -41,7 +41,15 @@ typedef struct plan {
 } plan;
 
 static bool is_costly(uint32_t op) {
-    return op == ORION_IR_OP_matmul || op == ORION_IR_OP_linear || op == ORION_IR_OP_attention;
+    switch (op) {
+    case ORION_IR_OP_matmul:
+    case ORION_IR_OP_linear:
+    case ORION_IR_OP_conv:
+    case ORION_IR_OP_conv_transpose:
+    case ORION_IR_OP_attention:
+    case ORION_IR_OP_lstm: return true;
+    default: return false;
+    }
 }
 
 static uint64_t add(uint64_t a, uint64_t b) {

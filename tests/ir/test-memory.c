@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { GRAPHS = 200, NODES = 32 };
+enum { GRAPHS = 500, NODES = 32 };
 
 static orion_ir_memory *measure(const orion_ir_graph *g, uint64_t budget) {
     orion_ir_memory *m = NULL;

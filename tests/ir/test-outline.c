@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { GRAPHS = 200, NODES = 32, LAYERS = 12 };
+enum { GRAPHS = 500, NODES = 32, LAYERS = 12 };
 
 static uint64_t hash_of(const orion_ir_graph *g) {
     uint64_t hash = 0;

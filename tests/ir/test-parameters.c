@@ -4,7 +4,7 @@
 #include "graphs.h"
 #include "random-graph.h"
 
-enum { GRAPHS = 200, NODES = 32 };
+enum { GRAPHS = 500, NODES = 32 };
 
 /* Inputs for a graph made from `original` by parameters: those that were there get `first`, the
  * others the data of the constants that they were. */
