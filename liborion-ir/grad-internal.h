@@ -12,7 +12,7 @@
 typedef struct ir_grad {
     orion_ir_builder b;  /* appends the backward nodes */
     bool *active;        /* by value id: on a path from a wanted input to the output */
-    uint32_t *cotangent; /* by value id: the sum so far, 0 none */
+    uint32_t *cotangent; /* by value id: the sum so far, perhaps in f32; 0 none */
 } ir_grad;
 
 /* One elementwise op with one operand, as its rule sees it. */

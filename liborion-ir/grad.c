@@ -220,10 +220,23 @@ bool ir_grad_wants(const ir_grad *c, const orion_ir_node *n, size_t i) {
     return c->active[n->in[i]];
 }
 
+/*
+ * The cotangent of a value, of its type; no value if nothing flowed there. While contributions are
+ * added up it may be f32 where the value has 16 bits, so that a sum over many users is rounded
+ * once: here.
+ */
+static orion_ir_value cotangent_of(ir_grad *c, uint32_t id) {
+    uint32_t *sum = &c->cotangent[id];
+    if (*sum == 0) return (orion_ir_value){0};
+    orion_ir_dtype dtype = (orion_ir_dtype)ir_val(c->b.graph, id)->type.dtype;
+    *sum = ir_to_dtype(&c->b, (orion_ir_value){*sum}, dtype).id;
+    return (orion_ir_value){*sum};
+}
+
 orion_ir_value ir_grad_of(ir_grad *c, const orion_ir_node *n, size_t i) {
     uint32_t id = n->out + (uint32_t)i;
-    if (c->cotangent[id] != 0) return (orion_ir_value){c->cotangent[id]};
-    return ir_fill(&c->b, ir_val(c->b.graph, id)->type, 0);
+    orion_ir_value v = cotangent_of(c, id);
+    return v.id != 0 ? v : ir_fill(&c->b, ir_val(c->b.graph, id)->type, 0);
 }
 
 /* v summed over the axes along which a value of type `to` was broadcast to it. */
@@ -243,16 +256,19 @@ static orion_ir_value sum_to(orion_ir_builder *b, orion_ir_value v, orion_ir_typ
 void ir_grad_add(ir_grad *c, const orion_ir_node *n, size_t i, orion_ir_value v) {
     uint32_t id = n->in[i], *sum = &c->cotangent[id];
     if (!c->active[id]) return;
-    orion_ir_type type = ir_val(c->b.graph, id)->type;
-    v = ir_to_dtype(&c->b, sum_to(&c->b, v, type), (orion_ir_dtype)type.dtype);
-    *sum = *sum == 0 ? v.id : orion_ir_add(&c->b, (orion_ir_value){*sum}, v).id;
+    v = sum_to(&c->b, v, ir_val(c->b.graph, id)->type);
+    if (*sum != 0) {
+        orion_ir_value before = ir_widen(&c->b, (orion_ir_value){*sum});
+        v = orion_ir_add(&c->b, before, ir_widen(&c->b, v));
+    }
+    *sum = v.id;
 }
 
 void ir_grad_scatter(ir_grad *c, const orion_ir_node *n, size_t i, orion_ir_value updates,
                      orion_ir_value indices) {
     uint32_t id = n->in[i], *sum = &c->cotangent[id];
     if (!c->active[id]) return;
-    orion_ir_value base = {*sum};
+    orion_ir_value base = cotangent_of(c, id);
     if (base.id == 0) base = ir_fill(&c->b, ir_val(c->b.graph, id)->type, 0);
     orion_ir_value in[] = {base, updates, indices};
     *sum = orion_ir_build(&c->b, ORION_IR_OP_scatter_add, in, 3, NULL, 0).id;
@@ -301,7 +317,7 @@ static void name_output(ir_grad *c, const char *input, orion_ir_value v) {
 static void emit_outputs(ir_grad *c, const request *r) {
     for (size_t i = 0; i < r->input_count && c->b.status == ORION_OK; i++) {
         uint32_t id = r->inputs[i];
-        orion_ir_value v = {c->cotangent[id]};
+        orion_ir_value v = cotangent_of(c, id);
         if (v.id == 0) v = ir_fill(&c->b, ir_val(c->b.graph, id)->type, 0);
         name_output(c, ir_val(c->b.graph, id)->name, v);
     }

@@ -191,6 +191,31 @@ static void check_text(const char *text, const orion_ir_grad_options *options) {
     orion_ir_graph_destroy(&g);
 }
 
+/* Contributions of several users are added up in f32: 1 + 2^-11 + 2^-11 is 1 in f16, step by step.
+ */
+static void test_fan_out_is_rounded_once(void **state) {
+    (void)state;
+    orion_ir_graph *g = graph_parse("oir 1\n"
+                                    "graph @f(%x: f16[]) -> (%y) {\n"
+                                    "  %t = const 0.00048828125 : f16[]\n"
+                                    "  %one = const 1 : f16[]\n"
+                                    "  %a = mul %x, %t : f16[]\n"
+                                    "  %b = mul %x, %t : f16[]\n"
+                                    "  %c = mul %x, %one : f16[]\n"
+                                    "  %s = add %a, %b : f16[]\n"
+                                    "  %y = add %s, %c : f16[]\n"
+                                    "}\n");
+    orion_ir_graph *grad = grad_graph(g, NULL);
+    op_buffers in = op_inputs_of(grad), out;
+    in.data[0][0] = 3;
+    out = op_eval(grad, ORION_IR_EVAL_ROUNDED, &in);
+    assert_true(out.data[1][0] == 1.0009765625);
+    op_buffers_free(&in);
+    op_buffers_free(&out);
+    orion_ir_graph_destroy(&grad);
+    orion_ir_graph_destroy(&g);
+}
+
 /* A value used often, by one op twice, and by the output itself. */
 static void test_fan_out(void **state) {
     (void)state;
@@ -532,6 +557,7 @@ int main(void) {
         cmocka_unit_test(test_narrow_floats),
         cmocka_unit_test(test_kinks),
         cmocka_unit_test(test_fan_out),
+        cmocka_unit_test(test_fan_out_is_rounded_once),
         cmocka_unit_test(test_output_is_an_input),
         cmocka_unit_test(test_unused_inputs),
         cmocka_unit_test(test_off_the_path),
