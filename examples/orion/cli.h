@@ -244,6 +244,8 @@ typedef struct mil_file {
 /* Read and parse. Returns EXIT_DONE or EXIT_FAILED, with messages on standard error; close it in
  * either case. */
 int mil_file_open(mil_file *f, const char *path);
+/* The same with the diagnostics in f->diag instead. */
+orion_status mil_file_read(mil_file *f, const char *path);
 /* Map the weight files below `folder`, or below the program's if it is NULL; @model_path/ in front
  * of their names is left out. One that is not there is `missing`. */
 orion_status mil_file_weights(mil_file *f, const char *folder);
@@ -291,6 +293,7 @@ int cmd_convert(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_compile(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
 #endif

@@ -23,6 +23,7 @@ static const struct {
     {"compile", "make MIL programs of a graph", cmd_compile},
     {"run", "run a MIL program", cmd_run},
     {"doctor", "say which devices work here", cmd_doctor},
+    {"probe", "try the rules of a target on a device", cmd_probe},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

@@ -40,7 +40,7 @@ orion_writer stream_writer(FILE *stream) {
     return (orion_writer){.size = sizeof(orion_writer), .ctx = stream, .write = to_stream};
 }
 
-static orion_status read_program(mil_file *f, const char *path) {
+orion_status mil_file_read(mil_file *f, const char *path) {
     *f = (mil_file){.path = path};
     orion_status status = orion_diag_create(NULL, &f->diag);
     if (status == ORION_OK) status = orion_blob_map_file(path, NULL, f->diag, &f->text);
@@ -50,7 +50,7 @@ static orion_status read_program(mil_file *f, const char *path) {
 }
 
 int mil_file_open(mil_file *f, const char *path) {
-    orion_status status = read_program(f, path);
+    orion_status status = mil_file_read(f, path);
     return report(f->diag, status, path);
 }
 

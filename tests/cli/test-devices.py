@@ -7,9 +7,11 @@ The emulator is $ORION_TEST_EMULATOR; without it the cases that need one are ski
 import json
 import os
 
-from harness import Skip, case, environment, good, main, orion, refused, write_recipe, write_text
+from harness import (SOURCE, Skip, case, environment, good, main, orion, refused, write_recipe,
+                     write_text)
 
 EMULATOR = os.environ.get("ORION_TEST_EMULATOR")
+RULES = SOURCE / "tests/golden/rules"
 
 
 def emulated():
@@ -96,6 +98,43 @@ def generating_on_the_emulator(folder):
             "--temperature", 0, "--max-tokens", 12, "--device")
     texts = {device: good(*args, device, env=env).out for device in ("cpu", "emulator")}
     assert texts["cpu"] == texts["emulator"], texts
+
+
+@case
+def probing_the_emulator(folder):
+    """What the emulator refuses is what the rules say; a file for lint comes out."""
+    env = emulated()
+    args = ("probe", "--device", "emulator", "--rules", "E-10,X-24,X-14", "--programs", RULES)
+    text = good(*args, "--out", folder / "probed.yaml", env=env).out.decode().splitlines()
+    assert text[0].split() == ["E-10", "holds"] and "X-24   holds" in text, text
+    events = [json.loads(line)
+              for line in good(*args, "--json", env=env).out.decode().splitlines()]
+    rules = {e["rule"]: e["verdict"] for e in events if e["event"] == "rule"}
+    assert rules == {"E-10": "holds", "X-14": "does not hold", "X-24": "holds"}, rules
+    broken = next(e for e in events if e.get("file") == "break-mode.mil")
+    assert broken["breaks"] == 1 and broken["outcome"] == "refused", broken
+    assert "FAILED" in broken["why"], broken
+    found = orion("lint", RULES / "E-10/break-mode.mil", "--target", folder / "probed.yaml")
+    found.need(found.code == 1 and b"error: gelu without mode" in found.out, "an error now")
+    assert "X-14: off" in (folder / "probed.yaml").read_text()
+
+
+@case
+def probing_the_processor(folder):
+    """It has no such rules, so what breaks them works."""
+    text = good("probe", "--device", "cpu", "--rules", "E-10", "--programs",
+                RULES).out.decode().splitlines()
+    assert text[0] == "E-10   does not hold" and "break-mode.mil" in text[1], text
+
+
+@case
+def probing_refuses(folder):
+    refused(2, "probe", "--device", "gpu", "--programs", RULES, mentions="gpu")
+    refused(2, "probe", "--base", "h99", mentions="h11")
+    refused(1, "probe", "--device", "cpu", "--programs", folder, mentions="--programs DIR")
+    env = environment()
+    env.pop("ORION_ANE_FRAMEWORK", None)
+    refused(1, "probe", "--programs", RULES, mentions="ORN-0117", env=env)
 
 
 main()

@@ -59,12 +59,19 @@ def run_all(folder, lines):
     write_text(folder)
     write_programs(folder)
     write_array(folder / "x.npy", 256 * 64)
+    emulator = {}
+    if "ORION_TEST_EMULATOR" in os.environ:
+        emulator["ORION_ANE_FRAMEWORK"] = os.environ["ORION_TEST_EMULATOR"]
     path = f"{folder}/build/examples/orion:{os.environ['PATH']}"
     for line in lines:
+        if "orion probe" in line:
+            if "emulator" in line and "ORION_TEST_EMULATOR" not in os.environ:
+                continue
+            line += f" --programs {SOURCE}/tests/golden/rules"
         print(line, flush=True)
         done = subprocess.run(["sh", "-c", STEPS.sub(r"\1 2", line)], cwd=folder, timeout=300,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, env=environment(PATH=path))
+                              stderr=subprocess.PIPE, env=environment(PATH=path, **emulator))
         if done.returncode != 0:
             raise AssertionError(f"{line}: exit code {done.returncode}\n{done.stderr.decode()}")
 
@@ -90,7 +97,7 @@ def page_of_the_program(folder):
 def examples_of_the_help(folder):
     lines = []
     for args in ((), ("train",), ("generate",), ("eval",), ("lint",), ("inspect",), ("convert",),
-                 ("diff",), ("compile",), ("run",)):
+                 ("diff",), ("compile",), ("run",), ("doctor",), ("probe",)):
         examples = good(*args, "--help").out.decode().split("examples:\n")[1]
         found = list(commands(examples))
         assert found, f"no example in the help of {shlex.join(args)}"

@@ -7,7 +7,7 @@ from harness import SOURCE, case, good, main, orion, refused
 
 COMMANDS = ("train", "generate", "eval")
 MIL_COMMANDS = ("lint", "inspect", "convert", "diff", "compile", "run")
-ALL = COMMANDS + MIL_COMMANDS + ("doctor",)
+ALL = COMMANDS + MIL_COMMANDS + ("doctor", "probe")
 
 
 def options_of(text):
