@@ -7,16 +7,13 @@
  */
 #include "emu.h"
 
+/* What both names of the M4 stand for. */
+#define M4_CHIP                                                                                    \
+    .target = "h16", .architecture = "h16g", .product = "Mac16,10", .cores = 16, .row_align = 64,  \
+    .compile_limit = 119, .slot_limit = 128, .queue_depth = 127
+
 static const emu_profile profiles[] = {
-    {.name = "faithful",
-     .target = "h16",
-     .architecture = "h16g",
-     .product = "Mac16,10",
-     .cores = 16,
-     .row_align = 64,
-     .compile_limit = 119,
-     .slot_limit = 128,
-     .queue_depth = 127},
+    {.name = "faithful", M4_CHIP},
     {.name = "orion-paper",
      .target = "orion-paper",
      .architecture = "h16g",
@@ -41,15 +38,7 @@ static const emu_profile profiles[] = {
      .mac_flush = 1,
      .nan_rules = 1,
      .slice_overflow = 1},
-    {.name = "m4",
-     .target = "h16",
-     .architecture = "h16g",
-     .product = "Mac16,10",
-     .cores = 16,
-     .row_align = 64,
-     .compile_limit = 119,
-     .slot_limit = 128,
-     .queue_depth = 127},
+    {.name = "m4", M4_CHIP},
     {.name = "m5",
      .target = "h17",
      .architecture = "h17g",
