@@ -10,8 +10,8 @@
  * that the process already has: otherwise the smallest graph alone would lie in the caches, and
  * what is compared would be them and the kernel's page faults, not the work.
  *
- * One pass goes beyond 2 on the chain: remat tries up to 34 plans a round, the fewer of which do
- * anything the smaller the graph is (passes/remat.c), so its cost grows until it tries them all.
+ * One pass goes beyond 2 on the chain: remat goes over the graph for each of the plans that it
+ * tries, as many at every size (passes/remat.c), and in between a small graph stays in the caches.
  *
  *   bench-ir [SMALLEST [ROUNDS]]
  */
