@@ -148,7 +148,8 @@ bool ane_converts(uint32_t from, uint32_t to);
 typedef struct ane_region {
     void *data;
     const int64_t *strides; /* bytes */
-    uint32_t dtype, reserved;
+    uint32_t dtype;
+    bool saturates; /* written to: f32 beyond the range of f16 becomes its largest number */
 } ane_region;
 /* Copy all elements of a shape from one region to another, converting. The regions do not overlap.
  */

@@ -28,7 +28,7 @@ typedef struct ane_host {
     orion_allocator allocator;
     const char *framework; /* path; NULL: Apple's; valid while `open` runs */
     uint32_t threads;      /* at least 1 */
-    uint32_t reserved;
+    bool saturate;         /* what overflows f16 when it is written */
 } ane_host;
 
 /* Which tensors a device can reach. */

@@ -3,10 +3,12 @@
  * Copy elements between strided regions, converting their dtype.
  *
  * Both regions are folded to as few axes as their strides allow, so that packed tensors are one run
- * of elements; a run goes through one loop per pair of dtypes. Floats round to nearest even, f64
+ * of elements; a run goes through one loop per pair of dtypes, or through the vector kernels of the
+ * CPU device. Floats round to nearest even, f64
  * and double rounding never occur; integers saturate, and to bool anything but 0 is 1.
  */
 #include "ane-internal.h"
+#include "cpu/cpu.h"
 
 bool ane_converts(uint32_t from, uint32_t to) {
     bool known = orion_ir_dtype_bytes((orion_ir_dtype)from) != 0 &&
@@ -104,6 +106,38 @@ static run_fn *const runs[ORION_IR_BOOL + 1][ORION_IR_BOOL + 1] = {
     FLOAT_ROW(F32),   FLOAT_ROW(F16),  FLOAT_ROW(BF16), INTEGER_ROW(I32),
     INTEGER_ROW(U16), INTEGER_ROW(U8), INTEGER_ROW(I8), INTEGER_ROW(BOOL)};
 
+/* ---- runs of elements side by side, in vectors ---- */
+
+/* f32 to or from another float: a run that the kernels of the CPU device do faster. */
+static bool is_fast(const ane_region *to, const ane_region *from, int64_t to_step,
+                    int64_t from_step) {
+    bool floats = to->dtype <= ORION_IR_BF16 && from->dtype <= ORION_IR_BF16;
+    return floats && to->dtype != from->dtype &&
+           (to->dtype == ORION_IR_F32 || from->dtype == ORION_IR_F32) &&
+           to_step == (int64_t)orion_ir_dtype_bytes((orion_ir_dtype)to->dtype) &&
+           from_step == (int64_t)orion_ir_dtype_bytes((orion_ir_dtype)from->dtype);
+}
+
+static void run_fast(const cpu_kernels *kernels, const ane_region *to, const ane_region *from,
+                     char *out, const char *in, int64_t n) {
+    if (from->dtype == ORION_IR_F32) {
+        kernels->lanes_store((orion_ir_dtype)to->dtype, n, in, out, 1);
+    } else {
+        kernels->lanes_load((orion_ir_dtype)from->dtype, n, in, 1, out);
+    }
+}
+
+/* Finite numbers that became infinite in f16 become the largest one there is. */
+static void saturate(char *out, int64_t out_step, const char *in, int64_t in_step, int64_t n) {
+    enum { EXPONENT = 0x7c00, LARGEST = 0x7bff, SIGN = 0x8000 };
+    for (int64_t i = 0; i < n; i++) {
+        uint16_t half = LOAD(uint16_t, out + i * out_step);
+        float x = LOAD(float, in + i * in_step);
+        if ((half & ~SIGN) != EXPONENT || x - x != 0) continue;
+        STORE(uint16_t, out + i * out_step, (uint16_t)((half & SIGN) | LARGEST));
+    }
+}
+
 /* Axes of extent > 1, neighbours joined where one step of the outer is all of the inner in both. */
 static uint32_t fold(uint32_t rank, const int64_t *dims, const int64_t *to, const int64_t *from,
                      int64_t n[], int64_t to_step[], int64_t from_step[]) {
@@ -136,14 +170,20 @@ void ane_convert(uint32_t rank, const int64_t *dims, const ane_region *to, const
     uint32_t last = axes - 1;
     bool copies = to->dtype == from->dtype && to_step[last] == size && from_step[last] == size;
     run_fn *run = runs[from->dtype][to->dtype];
+    bool fast = is_fast(to, from, to_step[last], from_step[last]);
+    bool saturates = to->saturates && to->dtype == ORION_IR_F16 && from->dtype == ORION_IR_F32;
+    const cpu_kernels *kernels = fast ? cpu_kernels_for(cpu_features()) : NULL;
     char *out = to->data;
     const char *in = from->data;
     for (;;) {
         if (copies) {
             memcpy(out, in, (size_t)(n[last] * size));
+        } else if (fast) {
+            run_fast(kernels, to, from, out, in, n[last]);
         } else {
             run(out, to_step[last], in, from_step[last], n[last]);
         }
+        if (saturates) saturate(out, to_step[last], in, from_step[last], n[last]);
         uint32_t i = last;
         while (i > 0) { /* the next position of the outer axes */
             i--;

@@ -97,8 +97,10 @@ orion_status orion_ane_device_open(const orion_ane_device_options *options, orio
     orion_allocator a = orn_allocator(o.allocator);
     orion_ane_device *d = orn_zalloc(&a, sizeof *d);
     if (d == NULL) return ORION_ERROR_NO_MEMORY;
-    d->host =
-        (ane_host){.allocator = a, .framework = o.framework, .threads = ORN_MAX(o.threads, 1)};
+    d->host = (ane_host){.allocator = a,
+                         .framework = o.framework,
+                         .threads = ORN_MAX(o.threads, 1),
+                         .saturate = o.saturate != 0};
     atomic_init(&d->refs, 1);
     orion_status status = open_surfaces(d);
     if (status == ORION_OK) status = open_backend(d, (orion_ane_backend)o.backend, diag);

@@ -176,7 +176,9 @@ orion_status orion_ane_tensor_write(orion_ane_tensor *tensor, orion_ir_dtype dty
                                     const void *data, size_t bytes, orion_diag *diag) {
     int64_t strides[ORION_IR_RANK_MAX];
     ane_region from = packed_region(&tensor->type, dtype, (void *)(uintptr_t)data, strides);
-    ane_region to = {.strides = tensor->strides, .dtype = tensor->type.dtype};
+    ane_region to = {.strides = tensor->strides,
+                     .dtype = tensor->type.dtype,
+                     .saturates = tensor->device->host.saturate};
     TRY(begin_transfer(tensor, dtype, bytes, ORION_ANE_WRITE, diag, &to.data));
     ane_convert(tensor->type.rank, tensor->type.dims, &to, &from);
     orion_ane_tensor_unlock(tensor);

@@ -70,7 +70,8 @@ typedef struct orion_ane_device_options {
     uint32_t backend;              /**< an orion_ane_backend */
     uint32_t threads; /**< CPU workers including the caller; 0: one. Results do not depend on it */
     uint32_t cache_entries; /**< programs kept in the in-memory cache; 0: 64 */
-    uint32_t reserved;
+    uint32_t saturate;      /**< 1: orion_ane_tensor_write makes f32 that overflow f16 +-65504, not
+                               infinite; infinities and NaN stay */
     /** Path of the library to use for Apple's frameworks, such as the emulator's; NULL: Apple's
      * own. Tensors of the device are then its IOSurfaces, whatever the back end. */
     const char *ORION_NULLABLE framework;
@@ -223,7 +224,8 @@ ORION_API ORION_MUST_CHECK orion_status orion_ane_tensor_lock(orion_ane_tensor *
 ORION_API void orion_ane_tensor_unlock(orion_ane_tensor *tensor);
 /**
  * Copy packed row-major elements of `dtype` in, converting and placing them (floats round to
- * nearest even; f32 to f16 overflow gives inf). `bytes` must be the packed size exactly.
+ * nearest even; f32 to f16 overflow gives inf, or what the device's `saturate` says). `bytes` must
+ * be the packed size exactly.
  * @return ORION_OK; ORION_ERROR_INVALID_ARGUMENT if the size is wrong or the dtypes do not convert
  * (float <-> integer); ORION_ERROR_INVALID_STATE if locked
  */

@@ -272,6 +272,11 @@ typedef struct cpu_kernels {
     /* `count` elements from one dtype to another, packed, with the rules of cast */
     void (*convert)(cpu_pool *pool, size_t count, orion_ir_dtype from, const void *src,
                     orion_ir_dtype to, void *dst);
+    /* n floats to f32 and from it, `stride` elements apart on the side of the dtype; serial */
+    void (*lanes_load)(orion_ir_dtype dtype, int64_t n, const void *from, int64_t stride,
+                       void *lanes);
+    void (*lanes_store)(orion_ir_dtype dtype, int64_t n, const void *lanes, void *to,
+                        int64_t stride);
 } cpu_kernels;
 
 /* ---- instruction sets (features.c) ---- */

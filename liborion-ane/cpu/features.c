@@ -10,7 +10,7 @@ static bool runs_here(cpu_isa isa) {
 #if CPU_HAVE_X86
     __builtin_cpu_init();
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                __builtin_cpu_supports("bmi2");
+                __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
     if (isa == CPU_ISA_AVX2) return avx2;
     if (isa == CPU_ISA_AVX512) {
         return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

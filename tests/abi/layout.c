@@ -365,7 +365,7 @@ AT(orion_ane_device_options, allocator, 8);
 AT(orion_ane_device_options, backend, 16);
 AT(orion_ane_device_options, threads, 20);
 AT(orion_ane_device_options, cache_entries, 24);
-AT(orion_ane_device_options, reserved, 28);
+AT(orion_ane_device_options, saturate, 28);
 AT(orion_ane_device_options, framework, 32);
 
 SIZE(orion_ane_cache_stats, 40);

@@ -181,6 +181,54 @@ static void test_not_finite(void **state) {
     orion_ane_tensor_unref(&t);
 }
 
+/* Runs of every length, in vectors and what is left over, equal one element at a time. */
+static void test_long_runs(void **state) {
+    enum { MOST = 70 };
+    const orion_ir_dtype dtypes[] = {ORION_IR_F16, ORION_IR_BF16};
+    uint64_t seed = 9;
+    float x[MOST], y[MOST];
+    for (int i = 0; i < MOST; i++) x[i] = (float)ldexp(test_random_unit(&seed), i % 44 - 26);
+    for (int64_t n = 1; n <= MOST; n++) {
+        for (size_t d = 0; d < ORN_COUNT(dtypes); d++) {
+            orion_ane_tensor *t = create(*state, type_of(dtypes[d], 1, n), NULL);
+            size_t bytes = (size_t)n * sizeof(float);
+            assert_int_equal(orion_ane_tensor_write(t, ORION_IR_F32, x, bytes, NULL), ORION_OK);
+            assert_int_equal(orion_ane_tensor_read(t, ORION_IR_F32, y, bytes, NULL), ORION_OK);
+            for (int64_t i = 0; i < n; i++) {
+                float want = dtypes[d] == ORION_IR_F16 ? orn_f32_from_f16(orn_f16_from_f32(x[i]))
+                                                       : orn_f32_from_bf16(orn_bf16_from_f32(x[i]));
+                assert_true(y[i] == want);
+            }
+            orion_ane_tensor_unref(&t);
+        }
+    }
+}
+
+/* A device that saturates writes the largest f16 where another writes infinity; padded rows too. */
+static void test_saturation(void **state) {
+    (void)state;
+    const float x[] = {65519.0F, 65520.0F, -1e30F, INFINITY, -INFINITY, NAN, 1, -65504};
+    const float want[] = {65504, 65504, -65504, INFINITY, -INFINITY, NAN, 1, -65504};
+    const int64_t padded[] = {64, 2}, apart[] = {2, 64};
+    const int64_t *const strides[] = {NULL, padded, apart};
+    orion_ane_device *device;
+    assert_int_equal(orion_ane_device_open(orion_ane_device_options(.saturate = 1), NULL, &device),
+                     ORION_OK);
+    for (size_t s = 0; s < ORN_COUNT(strides); s++) {
+        orion_ir_type type = s == 2 ? type_of(ORION_IR_F16, 1, 8) : type_of(ORION_IR_F16, 2, 4);
+        orion_ane_tensor *t;
+        float y[8];
+        assert_int_equal(orion_ane_tensor_create(device, &type, strides[s], NULL, &t), ORION_OK);
+        assert_int_equal(orion_ane_tensor_write(t, ORION_IR_F32, x, sizeof x, NULL), ORION_OK);
+        assert_int_equal(orion_ane_tensor_read(t, ORION_IR_F32, y, sizeof y, NULL), ORION_OK);
+        for (size_t i = 0; i < ORN_COUNT(want); i++) {
+            assert_true(y[i] == want[i] || (isnan(y[i]) && isnan(want[i])));
+        }
+        orion_ane_tensor_unref(&t);
+    }
+    orion_ane_device_unref(&device);
+}
+
 /* A buffer may lie at any address. */
 static void test_unaligned(void **state) {
     orion_ane_tensor *t = create(*state, type_of(ORION_IR_F16, 2, 2), NULL);
@@ -239,7 +287,8 @@ int main(void) {
         cmocka_unit_test(test_strides),    cmocka_unit_test(test_bad_strides),
         cmocka_unit_test(test_conversion), cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_unaligned),  cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_locks),
+        cmocka_unit_test(test_locks),      cmocka_unit_test(test_long_runs),
+        cmocka_unit_test(test_saturation),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -15,6 +15,16 @@ INLINE vi v_to_f16(vf x) {
     return (vi)_mm512_cvtepu16_epi32(
         _mm512_cvtps_ph((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
+#elif CPU_LEVEL == 1
+INLINE vf v_from_f16(vi bits) {
+    __m256i pairs = _mm256_packus_epi32((__m256i)(bits & 0xffff), _mm256_setzero_si256());
+    __m128i halves = _mm256_castsi256_si128(_mm256_permute4x64_epi64(pairs, 0x08));
+    return (vf)_mm256_cvtph_ps(halves);
+}
+INLINE vi v_to_f16(vf x) {
+    return (vi)_mm256_cvtepu16_epi32(
+        _mm256_cvtps_ph((__m256)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
 #else
 /*
  * The exponent moves by 127 - 15.  Subnormal halves are integers times 2^-24, which the float unit

@@ -29,4 +29,6 @@ const cpu_kernels CPU_FN(kernels) = {
     .slice_update = cpu_update_slice,
     .copy = CPU_FN(copy),
     .convert = CPU_FN(convert),
+    .lanes_load = CPU_FN(lanes_load),
+    .lanes_store = CPU_FN(lanes_store),
 };

@@ -16,6 +16,11 @@ void CPU_FN(gemm)(cpu_pool *pool, const cpu_gemm *g, const float *a, const float
 void CPU_FN(chain)(cpu_pool *pool, const cpu_chain *chain, void *const *data);
 void CPU_FN(convert)(cpu_pool *pool, size_t count, orion_ir_dtype from, const void *src,
                      orion_ir_dtype to, void *dst);
+/* lanes.c */
+void CPU_FN(lanes_load)(orion_ir_dtype dtype, int64_t n, const void *from, int64_t stride,
+                        void *lanes);
+void CPU_FN(lanes_store)(orion_ir_dtype dtype, int64_t n, const void *lanes, void *to,
+                         int64_t stride);
 /* reduce.c */
 size_t CPU_FN(reduce_scratch)(const cpu_reduce *r);
 void CPU_FN(reduce)(cpu_pool *pool, const cpu_reduce *r, const void *x, void *y, void *scratch);
