@@ -25,6 +25,13 @@ INLINE vi v_to_f16(vf x) {
     return (vi)_mm256_cvtepu16_epi32(
         _mm256_cvtps_ph((__m256)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
+#elif defined(__aarch64__)
+INLINE vf v_from_f16(vi bits) {
+    return (vf)vcvt_f32_f16(vreinterpret_f16_u16(vmovn_u32((uint32x4_t)bits)));
+}
+INLINE vi v_to_f16(vf x) {
+    return (vi)vmovl_u16(vreinterpret_u16_f16(vcvt_f16_f32((float32x4_t)x)));
+}
 #else
 /*
  * The exponent moves by 127 - 15.  Subnormal halves are integers times 2^-24, which the float unit

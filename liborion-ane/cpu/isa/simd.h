@@ -4,7 +4,7 @@
  * differ.
  *
  *   CPU_LEVEL 0  4 lanes, GCC's vector extension alone: SSE2, NEON, or whatever the target has
- *   CPU_LEVEL 1  8 lanes, AVX2 and FMA
+ *   CPU_LEVEL 1  8 lanes, AVX2, FMA and F16C
  *   CPU_LEVEL 2  16 lanes, AVX-512 F, BW, DQ and VL
  *
  * vf is a vector of VL floats, vi of VL 32-bit integers; + - * / and, for vi, & | ^ ~ << >> are the
