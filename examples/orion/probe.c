@@ -20,7 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ORION_RULES_DIR: where the programs are installed; the build says. */
+/* Where the programs are installed, if the build does not say. */
+#ifndef ORION_RULES_DIR
+#define ORION_RULES_DIR "/usr/local/share/orion/rules"
+#endif
 
 static const command probe_command = {
     .name = "probe",
