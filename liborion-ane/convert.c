@@ -108,11 +108,16 @@ static run_fn *const runs[ORION_IR_BOOL + 1][ORION_IR_BOOL + 1] = {
 
 /* ---- runs of elements side by side, in vectors ---- */
 
-/* f32 to or from another float: a run that the kernels of the CPU device do faster. */
+static bool is_aligned(const ane_region *region) {
+    return (uintptr_t)region->data % orion_ir_dtype_bytes((orion_ir_dtype)region->dtype) == 0;
+}
+
+/* f32 to or from another float: a run that the kernels of the CPU device do faster. They want
+ * elements where their type may lie, which a caller's buffer need not. */
 static bool is_fast(const ane_region *to, const ane_region *from, int64_t to_step,
                     int64_t from_step) {
     bool floats = to->dtype <= ORION_IR_BF16 && from->dtype <= ORION_IR_BF16;
-    return floats && to->dtype != from->dtype &&
+    return floats && to->dtype != from->dtype && is_aligned(to) && is_aligned(from) &&
            (to->dtype == ORION_IR_F32 || from->dtype == ORION_IR_F32) &&
            to_step == (int64_t)orion_ir_dtype_bytes((orion_ir_dtype)to->dtype) &&
            from_step == (int64_t)orion_ir_dtype_bytes((orion_ir_dtype)from->dtype);

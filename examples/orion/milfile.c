@@ -102,7 +102,7 @@ static orion_status add_files_of(mil_file *f, const char *folder, const orion_mi
     orion_status status = ORION_OK;
     if (orion_mil_value_kind(v) == ORION_MIL_VALUE_BLOB) {
         const char *path = orion_mil_value_text(v);
-        bool is_new = orion_mil_weights_find(f->weights, path) == NULL;
+        bool is_new = path != NULL && orion_mil_weights_find(f->weights, path) == NULL;
         return is_new ? add_file(f, folder, path) : ORION_OK;
     }
     for (size_t i = 0; i < orion_mil_value_count(v) && status == ORION_OK; i++)
