@@ -2,6 +2,16 @@
 /* Which instruction sets this build has kernels for, and which of them this machine can run. */
 #include "kernels.h"
 
+#if CPU_HAVE_X86
+#include <cpuid.h>
+
+/* Not every compiler's query knows the name. */
+static bool has_f16c(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
+
 /*
  * The compiler's own cpuid query asks the operating system too (saved registers), and valgrind
  * answers it truthfully for the processor it simulates.
@@ -10,7 +20,7 @@ static bool runs_here(cpu_isa isa) {
 #if CPU_HAVE_X86
     __builtin_cpu_init();
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
+                __builtin_cpu_supports("bmi2") && has_f16c();
     if (isa == CPU_ISA_AVX2) return avx2;
     if (isa == CPU_ISA_AVX512) {
         return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
