@@ -79,6 +79,19 @@ bench bench_open(const char *settings) {
     return b;
 }
 
+void refuse_open(orion_ane_backend backend, const char *framework, const char *part) {
+    orion_diag *diag;
+    orion_ane_device *device = (orion_ane_device *)1;
+    assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
+    assert_int_equal(orion_ane_device_open(orion_ane_device_options(.backend = (uint32_t)backend,
+                                                                    .framework = framework),
+                                           diag, &device),
+                     ORION_ERROR_UNSUPPORTED);
+    assert_null(device);
+    assert_diag(diag, ORION_MESSAGE_ANE_FRAMEWORK, part);
+    orion_diag_destroy(&diag);
+}
+
 void bench_close(bench *b) {
     orion_ane_device_unref(&b->device);
     orion_diag_destroy(&b->diag);

@@ -22,6 +22,8 @@ typedef struct bench {
     orion_diag *diag;
 } bench;
 bench bench_open(const char *settings);
+/* Opening this back end with this framework (NULL: Apple's) is refused, in these words. */
+void refuse_open(orion_ane_backend backend, const char *framework, const char *part);
 void bench_close(bench *b);
 
 /* A program text of one function `main` with these parameters, statements and results. */

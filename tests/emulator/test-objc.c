@@ -6,20 +6,6 @@
 
 /* ---- opening ---- */
 
-static void refuse_open(const char *framework, const char *part) {
-    orion_diag *diag;
-    orion_ane_device *device = (orion_ane_device *)1;
-    assert_int_equal(orion_diag_create(NULL, &diag), ORION_OK);
-    assert_int_equal(
-        orion_ane_device_open(
-            orion_ane_device_options(.backend = ORION_ANE_BACKEND_ANE_OBJC, .framework = framework),
-            diag, &device),
-        ORION_ERROR_UNSUPPORTED);
-    assert_null(device);
-    assert_diag(diag, ORION_MESSAGE_ANE_FRAMEWORK, part);
-    orion_diag_destroy(&diag);
-}
-
 static bool can_load(const char *library) {
     void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL) return false;
@@ -29,10 +15,11 @@ static bool can_load(const char *library) {
 
 static void test_open(void **state) {
     (void)state;
-    refuse_open(NULL, "AppleNeuralEngine");
-    refuse_open("/nowhere/libframework.so", "/nowhere/libframework.so");
-    refuse_open("libm.so.6", "objc_getClass");
-    if (can_load("libgnustep-base.so.1.28")) refuse_open("libgnustep-base.so.1.28", "objc_msgSend");
+    refuse_open(ORION_ANE_BACKEND_ANE_OBJC, NULL, "AppleNeuralEngine");
+    refuse_open(ORION_ANE_BACKEND_ANE_OBJC, "/nowhere/libframework.so", "/nowhere/libframework.so");
+    refuse_open(ORION_ANE_BACKEND_ANE_OBJC, "libm.so.6", "objc_getClass");
+    if (can_load("libgnustep-base.so.1.28"))
+        refuse_open(ORION_ANE_BACKEND_ANE_OBJC, "libgnustep-base.so.1.28", "objc_msgSend");
     bench b = bench_open("");
     assert_int_equal(orion_ane_device_backend(b.device), ORION_ANE_BACKEND_ANE_OBJC);
     assert_string_equal(orion_ane_backend_name(ORION_ANE_BACKEND_ANE_OBJC), "ane-objc");
